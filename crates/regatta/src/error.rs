@@ -1,0 +1,142 @@
+//! The ways in which an input cannot be allocated.
+
+use crate::ir::{Block, Inst, PReg, RegClass, VReg};
+use core::fmt;
+
+/// Why a function cannot be allocated: what is wrong, and where.
+///
+/// The allocator itself reports what it meets on its way; [`crate::check::validate`] looks for everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// An instruction needs more registers of a class at once than the machine has, or its constraints leave too few.
+    TooManyLiveRegs {
+        /// The instruction.
+        inst: Inst,
+        /// The class that runs out.
+        class: RegClass,
+    },
+    /// The edge goes from a block with several successors to a block with several predecessors. Insert a block on it.
+    CriticalEdge {
+        /// The block with several successors.
+        from: Block,
+        /// The block with several predecessors.
+        to: Block,
+    },
+    /// A branch to a block with several predecessors has operands of its own; the edge's moves must go before it. Insert
+    /// a block on the edge.
+    BranchOperands {
+        /// The branch.
+        inst: Inst,
+    },
+    /// The entry block has parameters; nobody could provide them.
+    EntryParams {
+        /// The entry block.
+        block: Block,
+    },
+    /// A block names a successor, or the function an entry, that does not exist.
+    NoSuchBlock {
+        /// The block that names it (the entry itself, when that is what does not exist).
+        from: Block,
+        /// The block that does not exist.
+        to: Block,
+    },
+    /// A block's instructions are none, or beyond those of the function.
+    BadBlockRange {
+        /// The block.
+        block: Block,
+    },
+    /// A branch passes another number of arguments than its target has parameters.
+    ArgumentCount {
+        /// The block that the branch ends.
+        from: Block,
+        /// The target.
+        to: Block,
+        /// Parameters of the target.
+        params: usize,
+        /// Arguments passed.
+        args: usize,
+    },
+    /// A virtual register's number is not below the number of virtual registers.
+    NoSuchVReg {
+        /// The virtual register.
+        vreg: VReg,
+        /// Where: a block's parameter or argument, when there is no instruction.
+        inst: Option<Inst>,
+    },
+    /// A virtual register is defined a second time.
+    MultipleDefs {
+        /// The virtual register.
+        vreg: VReg,
+        /// The second definition; none for a block parameter.
+        inst: Option<Inst>,
+    },
+    /// A value is used or passed on that nothing defines.
+    Undefined {
+        /// The virtual register.
+        vreg: VReg,
+    },
+    /// An operand's constraint can never be met: a definition that reuses an operand that is not there or is no early
+    /// use, two values in one fixed register, a register of another class.
+    BadConstraint {
+        /// The instruction.
+        inst: Inst,
+        /// The index of the operand.
+        operand: usize,
+        /// What is wrong, in words.
+        why: &'static str,
+    },
+    /// A register has two roles that exclude one another: see [`crate::MachineEnv`].
+    BadEnv {
+        /// The register.
+        reg: PReg,
+        /// What is wrong, in words.
+        why: &'static str,
+    },
+    /// The function is larger than the allocator's encodings allow.
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// The most there may be.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyLiveRegs { inst, class } => {
+                write!(f, "{inst} needs more {class:?} registers at once than its constraints leave")
+            }
+            Self::CriticalEdge { from, to } => {
+                write!(f, "the edge from {from} to {to} is critical; insert a block on it")
+            }
+            Self::BranchOperands { inst } => write!(
+                f,
+                "{inst}, a branch to a block with several predecessors, has operands; insert a block on the edge"
+            ),
+            Self::EntryParams { block } => write!(f, "{block} is the entry and has parameters"),
+            Self::NoSuchBlock { from, to } => write!(f, "{from} names {to}, which does not exist"),
+            Self::BadBlockRange { block } => {
+                write!(f, "{block} has no instructions, or some that the function does not have")
+            }
+            Self::ArgumentCount { from, to, params, args } => {
+                write!(f, "{from} passes {args} arguments to {to}, which has {params} parameters")
+            }
+            Self::NoSuchVReg { vreg, inst: Some(inst) } => write!(f, "{inst} names {vreg}, which does not exist"),
+            Self::NoSuchVReg { vreg, inst: None } => {
+                write!(f, "a block parameter or argument names {vreg}, which does not exist")
+            }
+            Self::MultipleDefs { vreg, inst: Some(inst) } => write!(f, "{inst} defines {vreg} a second time"),
+            Self::MultipleDefs { vreg, inst: None } => {
+                write!(f, "{vreg} is a block parameter and has a second definition")
+            }
+            Self::Undefined { vreg } => write!(f, "{vreg} is used and never defined"),
+            Self::BadConstraint { inst, operand, why } => write!(f, "operand {operand} of {inst}: {why}"),
+            Self::BadEnv { reg, why } => write!(f, "register {reg}: {why}"),
+            Self::TooLarge { what, limit } => write!(f, "more than {limit} {what}"),
+        }
+    }
+}
+
+impl core::error::Error for Error {}
