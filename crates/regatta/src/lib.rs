@@ -7,6 +7,7 @@ extern crate std;
 
 #[allow(dead_code, reason = "the allocators that read it are being built")]
 mod cfg;
+pub mod check;
 pub mod error;
 pub mod ir;
 pub mod output;
