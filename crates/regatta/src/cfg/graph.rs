@@ -285,6 +285,22 @@ impl Graph {
         (self.nodes[block.next()].succ_start - self.nodes[block].succ_start) as usize
     }
 
+    /// Can control enter the block from several places? Coming from the caller counts as one.
+    #[inline]
+    pub(crate) fn is_join(&self, block: Block) -> bool {
+        self.pred_edges(block).len() + usize::from(block == self.entry()) > 1
+    }
+
+    /// All edges.
+    pub(crate) fn edges(&self) -> impl DoubleEndedIterator<Item = Edge> + ExactSizeIterator + use<> {
+        self.edges.keys()
+    }
+
+    /// All blocks, by number.
+    pub(crate) fn blocks(&self) -> impl DoubleEndedIterator<Item = Block> + ExactSizeIterator + Clone + use<> {
+        (0..self.num_blocks()).map(Block::new)
+    }
+
     /// The block's first instruction.
     #[inline]
     pub(crate) fn first(&self, block: Block) -> Inst {

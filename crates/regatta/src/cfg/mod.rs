@@ -28,6 +28,7 @@ mod frequency;
 mod graph;
 mod layout;
 mod loops;
+mod positions;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ pub(crate) use graph::{Edge, EdgeData, Graph};
 pub(crate) use layout::Order;
 #[allow(unused_imports, reason = "for the passes that walk the loop forest")]
 pub(crate) use loops::{Loop, Loops};
+pub(crate) use positions::Positions;
 
 use crate::error::Error;
 use crate::ir::Function;
@@ -55,6 +57,8 @@ pub(crate) struct FlowGraph {
     pub(crate) order: Order,
     /// How often each block is executed.
     pub(crate) frequencies: Frequencies,
+    /// The numbering of program points along the order.
+    pub(crate) positions: Positions,
 }
 
 impl FlowGraph {
@@ -69,6 +73,7 @@ impl FlowGraph {
         self.loops.run(&self.graph);
         self.order.run(&self.graph, &self.loops);
         self.frequencies.run(func, &self.graph, &self.loops);
+        self.positions.run(&self.graph, &self.order);
         Ok(())
     }
 }
