@@ -11,7 +11,7 @@
 //! Cost: linear in edits and in edges × registers, but for the sort.
 
 use super::code::Value;
-use super::forward::{Forward, InReg, Input, Memory};
+use super::forward::{Forward, InReg, Input};
 use super::spill_sets::SpillSets;
 use super::stores::{StorePlace, Stores};
 use crate::cfg::Edge;
@@ -191,9 +191,7 @@ impl Edits {
         let args = &by.stores.memory_args;
         let start = args.partition_point(|arg| arg.edge < edge);
         for arg in args[start..].iter().take_while(|arg| arg.edge == edge) {
-            let in_memory = by.forward.spills[arg.arg].memory != Memory::Never
-                && by.forward.spills[arg.arg].end >= on.flow.edge_position(edge);
-            if in_memory && by.sets.set_of(arg.arg) == by.sets.set_of(arg.param) {
+            if arg.in_memory && by.sets.set_of(arg.arg) == by.sets.set_of(arg.param) {
                 continue;
             }
             let from = match arg.in_reg {

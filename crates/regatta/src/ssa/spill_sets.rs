@@ -10,7 +10,7 @@
 //! rounded up to a single stretch. So the pass is linear in the spilled values and the arguments, but for one sort.
 
 use super::code::Value;
-use super::forward::{Forward, Input, Memory};
+use super::forward::{Forward, Input};
 use super::stores::Stores;
 use crate::ir::RegClass;
 use crate::ir::entity::{TypedVec, entity};
@@ -79,7 +79,7 @@ impl SpillSets {
     pub(crate) fn run(&mut self, on: &Input<'_>, forward: &Forward, stores: &Stores) {
         self.singletons(on, forward, stores);
         if !stores.memory_args.is_empty() {
-            self.share(on, forward, stores);
+            self.share(on, stores);
         }
         self.whole.clear();
         self.tenant.reset(self.sets.len(), 0);
@@ -106,10 +106,10 @@ impl SpillSets {
     }
 
     /// Merges the sets of parameters in memory with those of their arguments, where they can share.
-    fn share(&mut self, on: &Input<'_>, forward: &Forward, stores: &Stores) {
+    fn share(&mut self, on: &Input<'_>, stores: &Stores) {
         let args = &stores.memory_args;
         self.points.clear();
-        for arg in args.iter().filter(|arg| forward.spills[arg.arg].memory == Memory::Never) {
+        for arg in args.iter().filter(|arg| !arg.in_memory) {
             self.points.push((self.set_of[arg.param], on.flow.edge_position(arg.edge)));
         }
         self.add_points();
@@ -119,13 +119,12 @@ impl SpillSets {
         self.by_heat.sort_by_key(|&k| !on.flow.edge_frequency(args[k as usize].edge).to_bits());
         for index in 0..self.by_heat.len() {
             let arg = args[self.by_heat[index] as usize];
-            if forward.spills[arg.arg].memory == Memory::Never {
+            if !arg.in_memory {
                 continue;
             }
             let pos = on.flow.edge_position(arg.edge);
-            let reaches = forward.spills[arg.arg].end >= pos;
             let (a, b) = (self.set_of(arg.param), self.set_of(arg.arg));
-            if a != b && !(reaches && self.merge(a, b)) {
+            if a != b && !self.merge(a, b) {
                 self.points.push((a, pos));
                 self.add_points();
             }

@@ -47,6 +47,8 @@ pub(crate) struct MemoryArg {
     pub(crate) arg: Value,
     /// A register that holds the argument at the end of the edge's source.
     pub(crate) in_reg: Option<PReg>,
+    /// Is the argument in its own slot at the edge?
+    pub(crate) in_memory: bool,
 }
 
 /// The pass, with its results.
@@ -102,15 +104,15 @@ impl Stores {
                 let arg_def = on.code.values[arg].block;
                 // Already in memory: no store on the edge if both share a slot. Already stored: the same, if the store's block is
                 // not hotter than the edge.
-                let from_memory = match forward.spills[arg].memory {
+                let in_memory = match forward.spills[arg].memory {
                     Memory::Born => true,
                     Memory::Stored => in_reg.is_none() || on.flow.frequencies.of(arg_def) <= frequency,
                     Memory::Never => in_reg.is_none(),
                 };
-                if from_memory {
+                if in_memory {
                     forward.note_reload(on, arg, from, on.flow.edge_position(edge));
                 }
-                self.memory_args.push(MemoryArg { edge, param, arg, in_reg });
+                self.memory_args.push(MemoryArg { edge, param, arg, in_reg, in_memory });
             }
         }
         self.memory_args.sort_by_key(|arg| arg.edge);
