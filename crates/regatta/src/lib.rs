@@ -9,6 +9,8 @@ extern crate std;
 mod cfg;
 pub mod error;
 pub mod ir;
+#[allow(dead_code, reason = "the allocators that use it are being built")]
+mod moves;
 pub mod output;
 
 pub use error::Error;
