@@ -11,6 +11,7 @@ pub mod check;
 pub mod error;
 pub mod ir;
 mod live;
+#[allow(dead_code, reason = "the allocators that use it are being built")]
 mod moves;
 pub mod output;
 mod slots;

@@ -11,9 +11,9 @@
 //!   aside goes where it belongs.
 //!
 //! It costs one move more a cycle, and nothing if the value put aside is already in some destination outside the cycle:
-//! then it is read from there. (F. Rastello and others find all such copies, e.g. in *Revisiting out-of-SSA translation
-//! for correctness, code quality, and efficiency*, CGO 2009; here they are looked for only in cycles, as a copy in memory
-//! is a poor source.) It is put aside in a free register, and else in an emergency slot.
+//! then it is read from there. (B. Boissinot and others, *Revisiting out-of-SSA translation for correctness, code quality,
+//! and efficiency*, CGO 2009, read every value from its latest copy; here only cycles do, as a copy in memory is a poor
+//! source.) It is put aside in a free register, and else in an emergency slot.
 //!
 //! No machine moves from memory to memory, so such a move needs a register to go through (see [`super::sequence`]). It
 //! waits until nothing else is ready: if the same slot has been loaded into a register that is a destination too, that
@@ -114,11 +114,7 @@ impl ParallelMoves {
     }
 
     /// Emits single moves that come to the same, and forgets the set. None of them goes from memory to memory.
-    pub(crate) fn resolve(
-        &mut self,
-        temps: &mut impl Temporaries,
-        emit: &mut impl FnMut(Allocation, Allocation),
-    ) {
+    pub(crate) fn resolve(&mut self, temps: &mut impl Temporaries, emit: &mut impl FnMut(Allocation, Allocation)) {
         if self.moves.is_empty() {
             return;
         }
@@ -171,7 +167,7 @@ impl ParallelMoves {
             self.table[table_index(data.from)] = Place::invalid();
             self.table[table_index(data.to)] = Place::invalid();
         }
-        debug_assert!(self.table.iter().take(1 << 12).all(|place| place.is_invalid()));
+        debug_assert!(self.table.iter().take(PReg::NUM_INDEX).all(|place| place.is_invalid()));
         self.moves.clear();
     }
 
@@ -257,11 +253,11 @@ impl ParallelMoves {
     fn emit_cycle<T: Temporaries>(&mut self, first: Move, out: &mut Sequence<T, impl FnMut(Allocation, Allocation)>) {
         let Break { at, aside } = self.choose_break(first, out);
         let MoveData { from, to, class, source, from_stack, to_stack, .. } = self.moves[at];
-        let aside = match aside {
-            Aside::Copy(copy) => copy,
+        let (aside, in_slot) = match aside {
+            Aside::Copy(copy) => (copy, false),
             Aside::Register(free) => {
                 out.hold_in(free, from, class, source);
-                Allocation::reg(free)
+                (Allocation::reg(free), false)
             }
             Aside::Slot { alone } => {
                 let slot = out.slot(class, alone);
@@ -270,7 +266,7 @@ impl ParallelMoves {
                 } else {
                     out.direct(from, slot);
                 }
-                slot
+                (slot, true)
             }
         };
         let mut id = self.places[source].writer;
@@ -279,7 +275,7 @@ impl ParallelMoves {
             self.moves[id].state = State::Emitted;
             id = self.places[self.moves[id].source].writer;
         }
-        if to_stack && aside.is_stack() {
+        if to_stack && in_slot {
             out.in_memory(aside, to, class, source);
         } else {
             out.direct(aside, to);
@@ -325,18 +321,19 @@ impl ParallelMoves {
             free.map(|free| Break { at, aside: Aside::Register(free) })
         };
         for class in RegClass::ALL {
-            if let Some(found) = (num_in_memory[class.index()] == 1).then(|| fits(in_memory[class.index()], 1)) {
-                if let Some(found) = found {
-                    return found;
-                }
+            if num_in_memory[class.index()] == 1
+                && let Some(found) = fits(in_memory[class.index()], 1)
+            {
+                return found;
             }
         }
         let at = between_registers.unwrap_or(first);
         if let Some(found) = fits(at, 0) {
             return found;
         }
-        let alone = between_registers.is_some() && num_in_memory == [0; 3];
+        let needs_no_victim = between_registers.is_some() && num_in_memory == [0; 3];
         let at = in_memory.into_iter().find(|id| between_registers.is_none() && id.is_valid()).unwrap_or(at);
+        let alone = needs_no_victim || out.free_register(self.moves[at].class).is_some();
         Break { at, aside: Aside::Slot { alone } }
     }
 }
@@ -353,7 +350,7 @@ enum Aside {
     Copy(Allocation),
     /// In a free register.
     Register(PReg),
-    /// In an emergency slot; `alone` if no move around the cycle is one in memory.
+    /// In an emergency slot; `alone` if no victim of its class is borrowed on the way round.
     Slot { alone: bool },
 }
 

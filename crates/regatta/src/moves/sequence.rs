@@ -72,10 +72,13 @@ impl<'a, T: Temporaries, E: FnMut(Allocation, Allocation)> Sequence<'a, T, E> {
     pub(super) fn direct(&mut self, from: Allocation, to: Allocation) {
         if self.any_borrowed {
             for class in RegClass::ALL {
-                if let Register::Borrowed(victim) = self.scratch[class.index()].register
-                    && (from == Allocation::reg(victim) || to == Allocation::reg(victim))
-                {
-                    self.release(class);
+                if let Register::Borrowed(victim) = self.scratch[class.index()].register {
+                    if from == Allocation::reg(victim) {
+                        self.release(class);
+                    } else if to == Allocation::reg(victim) {
+                        // What it held before is overwritten, so nobody wants it back.
+                        self.scratch[class.index()] = Scratch { register: Register::None, holds: Place::invalid() };
+                    }
                 }
             }
         }
