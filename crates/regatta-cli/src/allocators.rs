@@ -1,0 +1,98 @@
+//! The allocators that the benchmark compares, behind one face.
+
+use anyhow::{Result, anyhow};
+use regatta::{Algorithm, Context, Options, Output, Problem};
+use regatta_compare::ra2::{self, Adapter, Ctx, RegallocOptions};
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// An allocator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allocator {
+    /// regalloc2's default algorithm.
+    Ion,
+    /// regalloc2's fast algorithm.
+    Fastalloc,
+    /// One of ours.
+    Ours(Algorithm),
+}
+
+impl Allocator {
+    /// regalloc2's, Ion first, then ours.
+    pub(crate) fn all() -> Vec<Self> {
+        let ours = Algorithm::ALL.into_iter().map(Self::Ours);
+        [Self::Ion, Self::Fastalloc].into_iter().chain(ours).collect()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ion => "ion",
+            Self::Fastalloc => "fastalloc",
+            Self::Ours(algorithm) => algorithm.name(),
+        }
+    }
+}
+
+/// A problem as both libraries take it.
+pub(crate) struct Prepared<'a> {
+    pub(crate) problem: &'a Problem,
+    their_func: Adapter<'a>,
+    their_env: ra2::regalloc2::MachineEnv,
+}
+
+impl<'a> Prepared<'a> {
+    pub(crate) fn new(problem: &'a Problem) -> Self {
+        Self { problem, their_func: Adapter::new(&problem.func), their_env: ra2::machine_env(&problem.env) }
+    }
+}
+
+/// An allocator with the storage that it keeps from function to function.
+pub(crate) struct Runner {
+    pub(crate) allocator: Allocator,
+    ours: Context,
+    theirs: Ctx,
+}
+
+impl Runner {
+    pub(crate) fn new(allocator: Allocator) -> Self {
+        Self { allocator, ours: Context::default(), theirs: Ctx::default() }
+    }
+
+    /// Allocates once and says how long it took. An allocator that panics has failed, and starts afresh.
+    pub(crate) fn allocate(&mut self, prepared: &Prepared<'_>) -> Result<Duration> {
+        let Prepared { problem, their_func, their_env } = prepared;
+        let attempt = catch_unwind(AssertUnwindSafe(|| match self.allocator {
+            Allocator::Ours(algorithm) => {
+                let options = Options { algorithm, ..Options::default() };
+                let start = Instant::now();
+                let result = black_box(regatta::run_with_ctx(&problem.func, &problem.env, &options, &mut self.ours));
+                let time = start.elapsed();
+                result.map(|_| time).map_err(|error| anyhow!("{error}"))
+            }
+            theirs => {
+                let algorithm = match theirs {
+                    Allocator::Fastalloc => ra2::Algorithm::Fastalloc,
+                    _ => ra2::Algorithm::Ion,
+                };
+                let options = RegallocOptions { algorithm, ..RegallocOptions::default() };
+                let start = Instant::now();
+                let result = black_box(ra2::regalloc2::run_with_ctx(their_func, their_env, &options, &mut self.theirs));
+                let time = start.elapsed();
+                result.map(|_| time).map_err(|error| anyhow!("{error:?}"))
+            }
+        }));
+        attempt.unwrap_or_else(|_| {
+            *self = Self::new(self.allocator);
+            Err(anyhow!("it panics"))
+        })
+    }
+
+    /// The result of the last run, in our vocabulary.
+    pub(crate) fn output(&self) -> Output {
+        match self.allocator {
+            Allocator::Ours(_) => self.ours.output.clone(),
+            Allocator::Ion | Allocator::Fastalloc => ra2::our_output(&self.theirs.output),
+        }
+    }
+}
