@@ -183,7 +183,7 @@ impl Locations {
     /// The other locations that share words with this one.
     #[inline]
     pub(super) fn overlapping(&self, loc: Loc) -> &[Loc] {
-        if self.first_overlap.is_empty() || loc.index() < self.num_regs {
+        if self.first_overlap.is_empty() || loc.index() < self.num_regs || loc.is_invalid() {
             return &[];
         }
         let slot = loc.index() - self.num_regs;

@@ -1,5 +1,6 @@
 //! Checks inputs and outputs.
 
+mod debug;
 mod fault;
 mod locations;
 mod names;
@@ -15,6 +16,7 @@ pub use validate::validate;
 use crate::ir::{Function, MachineEnv};
 use crate::output::Output;
 use alloc::string::ToString;
+use debug::DebugCheck;
 use locations::Locations;
 use shape::ShapeCheck;
 use symbolic::Flow;
@@ -33,6 +35,10 @@ pub fn check(func: &impl Function, env: &MachineEnv, output: &Output) -> Result<
     let locs = Locations::new(func, output);
     let fixed_stack = env.fixed_stack_slots.iter().copied().collect();
     ShapeCheck { func, env, output, locs: &locs, fixed_stack, faults: &mut faults }.run();
-    Flow::new(func, env, output, &locs).run(&mut faults);
+    let mut flow = Flow::new(func, env, output, &locs);
+    flow.run(&mut faults);
+    if !output.debug_locations.is_empty() {
+        flow.observe(&mut DebugCheck::new(func, output, &locs, &mut faults));
+    }
     faults.into_result()
 }

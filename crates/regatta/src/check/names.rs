@@ -63,8 +63,17 @@ impl Names {
 
     /// The only member of a set that has one member.
     #[inline]
-    pub(super) fn single(&self, set: NameSet) -> Option<u32> {
+    fn single(&self, set: NameSet) -> Option<u32> {
         (set != NameSet::EMPTY && set.0 <= self.num_vregs).then(|| set.0 - 1)
+    }
+
+    /// Does this hold of any member?
+    #[inline]
+    pub(super) fn any(&self, set: NameSet, mut holds: impl FnMut(u32) -> bool) -> bool {
+        match self.single(set) {
+            Some(vreg) => holds(vreg),
+            None => self.members(set).iter().any(|&vreg| holds(vreg)),
+        }
     }
 
     /// The set of what is in both.

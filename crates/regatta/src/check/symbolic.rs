@@ -53,9 +53,13 @@ pub(super) trait Observer {
     /// A use's location does not hold the value. `held` is what it holds.
     fn wrong_value(&mut self, inst: Inst, operand: usize, held: NameSet, names: &Names);
 
-    /// All edits at this point are done, and the instruction if the point is behind it.
-    fn at_point(&mut self, point: ProgPoint, state: &State, names: &Names) {
-        let _ = (point, state, names);
+    /// Whether to call [`Observer::at_point`].
+    const POINTS: bool = false;
+
+    /// The edits at this point take what is known from `before` to `after`. The point behind a block's last instruction
+    /// is left out: control does not get there.
+    fn at_point(&mut self, block: Block, point: ProgPoint, before: &State, after: &State, names: &Names) {
+        let _ = (block, point, before, after, names);
     }
 }
 
@@ -184,28 +188,41 @@ impl<'a, F: Function> Flow<'a, F> {
     }
 
     /// Takes the state from the beginning of the block to its end.
-    fn run_block(&mut self, block: Block, state: &mut State, observer: &mut impl Observer) {
+    fn run_block<O: Observer>(&mut self, block: Block, state: &mut State, observer: &mut O) {
         let insts = self.func.block_insns(block);
         let mut next_move = self.moves.partition_point(|edit| edit.at < ProgPoint::before(insts.first()));
         for inst in insts.iter() {
-            next_move = self.run_moves(next_move, ProgPoint::before(inst), state);
-            observer.at_point(ProgPoint::before(inst), state, &self.names);
+            self.run_moves(&mut next_move, block, ProgPoint::before(inst), state, observer);
             self.run_inst(inst, state, observer);
-            next_move = self.run_moves(next_move, ProgPoint::after(inst), state);
-            observer.at_point(ProgPoint::after(inst), state, &self.names);
+            if inst != insts.last() {
+                self.run_moves(&mut next_move, block, ProgPoint::after(inst), state, observer);
+            }
         }
     }
 
-    /// Does the moves at a point. Returns the number of the move that follows them.
-    fn run_moves(&self, first: usize, at: ProgPoint, state: &mut State) -> usize {
-        let mut next = first;
-        while let Some(edit) = self.moves.get(next)
+    /// Does the moves at a point, beginning with that numbered `next`.
+    fn run_moves<O: Observer>(
+        &mut self,
+        next: &mut usize,
+        block: Block,
+        at: ProgPoint,
+        state: &mut State,
+        observer: &mut O,
+    ) {
+        let mut before = self.spare.pop().unwrap_or_default();
+        if O::POINTS {
+            before.copy_from(state);
+        }
+        while let Some(edit) = self.moves.get(*next)
             && edit.at == at
         {
             state.write(edit.to, state.get(edit.from), self.locs);
-            next += 1;
+            *next += 1;
         }
-        next
+        if O::POINTS {
+            observer.at_point(block, at, &before, state, &self.names);
+        }
+        self.spare.push(before);
     }
 
     fn run_inst(&mut self, inst: Inst, state: &mut State, observer: &mut impl Observer) {
@@ -335,9 +352,13 @@ impl EdgeParams {
                 role.params = self.lists.len() as u32 - 1;
             }
         }
-        state.replace(|set| match names.single(set) {
-            Some(name) if self.roles[name as usize] == NO_ROLE => set,
-            _ => names.rename(set, |name, renamed| self.rename(name, renamed)),
+        state.replace(|set| {
+            // Most values play no part in most edges.
+            if names.any(set, |name| self.roles[name as usize] != NO_ROLE) {
+                names.rename(set, |name, renamed| self.rename(name, renamed))
+            } else {
+                set
+            }
         });
         for &vreg in params.iter().chain(args) {
             if let Some(role) = self.roles.get_mut(vreg.vreg()) {
