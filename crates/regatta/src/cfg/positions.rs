@@ -5,10 +5,10 @@
 //! stretches of positions as live ranges. The end of a block, behind its last instruction, is the position just before the start of the
 //! next.
 
+use super::FlowGraph;
 use super::graph::{Edge, Graph};
 use super::layout::Order;
 use super::loops::Loop;
-use super::FlowGraph;
 use crate::ir::Block;
 use crate::ir::entity::TypedVec;
 

@@ -85,7 +85,11 @@ impl SlotShape {
     /// Asks the client about the classes that `used` names: clients need not know the others.
     pub(crate) fn new(func: &impl Function, used: PerClass<bool>) -> Self {
         let size = |class: RegClass| {
-            if used[class.index()] { (func.spillslot_size(class) as u32).clamp(1, 1 << 16).next_power_of_two() } else { 1 }
+            if used[class.index()] {
+                (func.spillslot_size(class) as u32).clamp(1, 1 << 16).next_power_of_two()
+            } else {
+                1
+            }
         };
         Self { size: RegClass::ALL.map(size), named_by_last: func.multi_spillslot_named_by_last_slot() }
     }

@@ -176,7 +176,14 @@ impl Edits {
     }
 
     /// Where `value` can be read at the end of the edge's source.
-    fn source(&self, machine: &Machine, by: &Decisions<'_>, slots: &Slots, value: Value, class: RegClass) -> Allocation {
+    fn source(
+        &self,
+        machine: &Machine,
+        by: &Decisions<'_>,
+        slots: &Slots,
+        value: Value,
+        class: RegClass,
+    ) -> Allocation {
         let regs = self.at_exit[value];
         let best = regs & !machine.stack[class.index()];
         if regs == 0 {

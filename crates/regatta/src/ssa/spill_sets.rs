@@ -5,8 +5,9 @@
 //! never both needed: then parameter and argument are put into one *spill set*, which gets one slot. Hot edges come first.
 //!
 //! What a set occupies is a sorted list of stretches of positions. The stretch of a value goes from its store, or the block where it is
-//! born, to its last reload. Where an argument must be stored on its edge into the parameter's slot, the edge's position belongs to the
-//! set as well. Lists are kept short: a set with more than [`MAX_STRETCHES`] takes no more members, and one that must have more is
+//! born, to its last reload. A parameter's slot is also written on each edge into its block, so these positions belong to its set as
+//! well; an argument may only share the slot if these positions, on the edges that pass it, are all that both occupy. An argument that
+//! comes over many edges is weighed by all of them. Lists are kept short: a set with more than [`MAX_STRETCHES`] takes no more members, and one that must have more is
 //! rounded up to a single stretch. So the pass is linear in the spilled values and the arguments, but for one sort.
 
 use super::code::Value;
@@ -32,6 +33,16 @@ pub(crate) struct SetData {
     end: u32,
 }
 
+/// A parameter and an argument in memory, on one edge.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    param: Value,
+    arg: Value,
+    at: u32,
+    /// How often the argument is passed, over all edges.
+    heat: f32,
+}
+
 /// The pass, with its results.
 #[derive(Debug, Default)]
 pub(crate) struct SpillSets {
@@ -43,7 +54,8 @@ pub(crate) struct SpillSets {
     parent: TypedVec<SpillSet, SpillSet>,
     stretches: Vec<Stretch>,
     merged: Vec<Stretch>,
-    by_heat: Vec<u32>,
+    by_heat: Vec<Pair>,
+    edges: Vec<u32>,
     points: Vec<(SpillSet, u32)>,
 }
 
@@ -109,26 +121,35 @@ impl SpillSets {
     fn share(&mut self, on: &Input<'_>, stores: &Stores) {
         let args = &stores.memory_args;
         self.points.clear();
-        for arg in args.iter().filter(|arg| !arg.in_memory) {
+        for arg in args {
             self.points.push((self.set_of[arg.param], on.flow.edge_position(arg.edge)));
         }
         self.add_points();
         self.by_heat.clear();
-        self.by_heat.extend(0..args.len() as u32);
-        // A stable sort by an exact key: frequencies are not negative, so their bits order as they do.
-        self.by_heat.sort_by_key(|&k| !on.flow.edge_frequency(args[k as usize].edge).to_bits());
-        for index in 0..self.by_heat.len() {
-            let arg = args[self.by_heat[index] as usize];
-            if !arg.in_memory {
-                continue;
-            }
-            let pos = on.flow.edge_position(arg.edge);
-            let (a, b) = (self.set_of(arg.param), self.set_of(arg.arg));
-            if a != b && !self.merge(a, b) {
-                self.points.push((a, pos));
-                self.add_points();
+        self.by_heat.extend(args.iter().zip(0..).filter(|(arg, _)| arg.in_memory).map(|(arg, at)| Pair {
+            param: arg.param,
+            arg: arg.arg,
+            at,
+            heat: 0.0,
+        }));
+        self.by_heat.sort_unstable_by_key(|pair| (pair.param, pair.arg, pair.at));
+        for pairs in self.by_heat.chunk_by_mut(|a, b| (a.param, a.arg) == (b.param, b.arg)) {
+            let heat = pairs.iter().map(|pair| on.flow.edge_frequency(args[pair.at as usize].edge)).sum();
+            pairs.iter_mut().for_each(|pair| pair.heat = heat);
+        }
+        // Frequencies are not negative, so their bits order as they do.
+        self.by_heat.sort_unstable_by_key(|pair| (!pair.heat.to_bits(), pair.param, pair.arg, pair.at));
+        let pairs = core::mem::take(&mut self.by_heat);
+        for same in pairs.chunk_by(|a, b| (a.param, a.arg) == (b.param, b.arg)) {
+            let (a, b) = (self.set_of(same[0].param), self.set_of(same[0].arg));
+            if a != b {
+                self.edges.clear();
+                self.edges.extend(same.iter().map(|pair| on.flow.edge_position(args[pair.at as usize].edge)));
+                self.edges.sort_unstable();
+                self.merge(a, b);
             }
         }
+        self.by_heat = pairs;
     }
 
     /// Adds the single positions in `points` to their sets.
@@ -150,23 +171,28 @@ impl SpillSets {
         self.points.clear();
     }
 
-    /// Merges `b` into `a`, if they are never needed at once.
-    fn merge(&mut self, a: SpillSet, b: SpillSet) -> bool {
+    /// Merges `b` into `a`, if they are never needed at once but at the positions `edges`, where a value of `b` becomes one of `a`.
+    fn merge(&mut self, a: SpillSet, b: SpillSet) {
         let (first, second) = (self.sets[a], self.sets[b]);
         let total = (first.end - first.start + second.end - second.start) as usize;
         if total > MAX_STRETCHES || first.class != second.class {
-            return false;
+            return;
         }
         self.merged.clear();
         self.merged.extend_from_slice(&self.stretches[first.start as usize..first.end as usize]);
         self.merged.extend_from_slice(&self.stretches[second.start as usize..second.end as usize]);
         self.merged.sort_unstable_by_key(|s| (s.from, s.to));
-        if self.merged.windows(2).any(|pair| pair[0].to >= pair[1].from) {
-            return false;
+        let mut end = 0;
+        for stretch in &self.merged {
+            let overlap = (stretch.from, stretch.to.min(end));
+            let harmless = overlap.0 == overlap.1 && self.edges.binary_search(&overlap.0).is_ok();
+            if overlap.0 <= overlap.1 && !harmless {
+                return;
+            }
+            end = end.max(stretch.to);
         }
         self.parent[b] = a;
         self.replace(a);
-        true
     }
 
     /// Makes the sorted list `merged` that of `set`, joining what touches.

@@ -172,4 +172,3 @@ impl Stores {
 fn position_of(on: &Input<'_>, block: Block, inst: Inst) -> u32 {
     on.flow.start(block) + (inst.0 - on.flow.graph.first(block).0)
 }
-

@@ -20,7 +20,7 @@
 //! [`flag::HARD`]; if one does, its registers are first planned as a whole (`plan`) and then taken like fixed ones.
 
 use super::registers::{Bits, bit, lowest, preg};
-use super::{Forward, Input, LocalMove, Loc, MOVE_COST, RELOAD_COST};
+use super::{Forward, Input, Loc, LocalMove, MOVE_COST, RELOAD_COST};
 use crate::Error;
 use crate::ir::{Inst, PReg, PerClass, RegClass};
 use crate::live::DEAD;
@@ -60,12 +60,7 @@ pub(super) enum Stuck {
 impl Forward {
     /// Allocates `inst`.
     #[inline]
-    pub(super) fn allocate_inst(
-        &mut self,
-        on: &Input<'_>,
-        inst: Inst,
-        allocs: &mut [Allocation],
-    ) -> Result<(), Error> {
+    pub(super) fn allocate_inst(&mut self, on: &Input<'_>, inst: Inst, allocs: &mut [Allocation]) -> Result<(), Error> {
         let flags = on.code.insts[inst].flags();
         if flags & !(flag::DEFINES | flag::REUSE | flag::TERMINATOR) == 0 {
             return self.simple(on, inst, flags, allocs).map_err(|class| Error::TooManyLiveRegs { inst, class });
@@ -236,8 +231,13 @@ impl Forward {
                 if op.is_late() && claims.killed[class] & bit(op.reg) != 0 {
                     return Err(self.bad(k, "a late use is fixed to a register that the instruction overwrites"));
                 }
-                let conflict =
-                    ops.iter().any(|o| o.is_use() && o.want == Want::Fixed && o.reg == op.reg && o.value != op.value && on.class(o.value) == class);
+                let conflict = ops.iter().any(|o| {
+                    o.is_use()
+                        && o.want == Want::Fixed
+                        && o.reg == op.reg
+                        && o.value != op.value
+                        && on.class(o.value) == class
+                });
                 if conflict || claims.early_fixed[class] & bit(op.reg) != 0 {
                     return Err(self.bad(k, "its register is needed for another value at the same time"));
                 }
@@ -456,14 +456,7 @@ impl Forward {
     }
 
     /// For [`Forward::simple`]: what [`Forward::use_in`] would have claimed.
-    fn claim_uses(
-        &self,
-        on: &Input<'_>,
-        ops: &[Op],
-        first: usize,
-        allocs: &mut [Allocation],
-        claims: &mut Claims,
-    ) {
+    fn claim_uses(&self, on: &Input<'_>, ops: &[Op], first: usize, allocs: &mut [Allocation], claims: &mut Claims) {
         for (k, op) in ops.iter().enumerate() {
             if op.is_use() {
                 let class = on.class(op.value);
@@ -598,8 +591,11 @@ impl Forward {
                 }
                 _ => {
                     let taken = claims.read[class] | claims.fixed[class] | claims.early_fixed[class];
-                    let among =
-                        on.machine.allocatable[class] & op.limit_mask() & !taken & !claims.killed[class] & !claims.defined[class];
+                    let among = on.machine.allocatable[class]
+                        & op.limit_mask()
+                        & !taken
+                        & !claims.killed[class]
+                        & !claims.defined[class];
                     self.place_def(on, *op, first + k, among, claims)?
                 }
             };
@@ -764,9 +760,7 @@ impl Forward {
             }
             if op.is_def() && self.held[op.value] == bit(op.reg) {
                 let among = on.machine.allocatable[class];
-                let to = self
-                    .take(on, among, op.value, op.hint, 0, 0)
-                    .ok_or_else(|| out_of_registers(on, op.value))?;
+                let to = self.take(on, among, op.value, op.hint, 0, 0).ok_or_else(|| out_of_registers(on, op.value))?;
                 let (from, to_loc) = (Loc::reg(preg(class, op.reg)), Loc::reg(preg(class, to)));
                 self.moves.push(LocalMove { inst: self.inst, after: true, from, to: to_loc });
                 self.put(class, to, op.value);

@@ -31,13 +31,13 @@ mod spills;
 
 pub(crate) use spills::{Memory, Spill};
 
+use crate::Error;
 use crate::cfg::{FlowGraph, Loop};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass};
 use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses, exit_penalty};
 use crate::output::Allocation;
 use crate::ssa::code::{Code, NO_REG, Op, OpIndex, Value, flag};
-use crate::Error;
 use alloc::vec::Vec;
 use entry::Candidate;
 use registers::{Bits, RegFile, preg};
@@ -469,12 +469,29 @@ impl Forward {
                 self.reach(param, distance.saturating_add(start).min(FAR));
             }
         }
-        let insts = on.flow.graph.first(block).index()..on.flow.graph.end(block).index();
-        for inst in insts.map(Inst::new).filter(|&inst| on.code.insts[inst].flags() & flag::DEFINES != 0) {
-            for op in on.code.op_range(inst) {
+        let insts = on.flow.graph.first(block).0..on.flow.graph.end(block).0;
+        // A list that is cut off may lack values that this very block uses.
+        let complete = on.next_uses.live_in(block).len() < on.next_uses.limit();
+        for inst in insts.rev() {
+            let flags = on.code.insts[Inst(inst)].flags();
+            if complete && flags & flag::DEFINES == 0 {
+                continue;
+            }
+            for op in on.code.op_range(Inst(inst)) {
                 let op = on.code.ops.as_slice()[op];
                 if op.is_def() {
                     self.touched.push(op.value);
+                    self.next_use[op.value] = DEAD;
+                }
+            }
+            if !complete {
+                let pos = on.flow.start(block) + (inst - on.flow.graph.first(block).0);
+                for op in on.code.op_range(Inst(inst)) {
+                    let op = on.code.ops.as_slice()[op];
+                    if op.is_use() {
+                        self.touched.push(op.value);
+                        self.next_use[op.value] = pos;
+                    }
                 }
             }
         }

@@ -44,7 +44,11 @@ impl Forward {
             used: self.used,
             moves: self.moves.len(),
             slot_operands: self.slot_operands.len(),
-            next_uses: ops.iter().filter(|op| op.want != Want::Ignored).map(|op| (op.value, self.next_use[op.value])).collect(),
+            next_uses: ops
+                .iter()
+                .filter(|op| op.want != Want::Ignored)
+                .map(|op| (op.value, self.next_use[op.value]))
+                .collect(),
         }
     }
 
