@@ -266,7 +266,7 @@ impl Forward {
         CLASSES.map(|c| {
             let mut over = info.pressure[c] as i32 - room[c];
             // Without another round to learn from, do not count on registers that a call in the loop takes away.
-            if on.rounds == 0 && info.has_call {
+            if self.cautious && info.has_call {
                 let survivors = (on.machine.allocatable[c] & on.code.survivors[c]).count_ones() as i32;
                 over = over.max(info.call_pressure[c] as i32 - survivors);
             }

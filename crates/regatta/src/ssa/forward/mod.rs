@@ -13,8 +13,8 @@
 //!   place their definitions. `plan` is the way out for instructions that need nearly all registers.
 //! - **Feedback.** A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register in the
 //!   loop anyway. When an outermost loop nest is done and the reloads so lost weigh enough, the nest is rolled back and allocated
-//!   again with these values left out of the header's registers; up to [`Input::rounds`] times. Code outside of loops is allocated
-//!   once.
+//!   again with these values left out of the header's registers; up to [`Input::rounds`] times, and the cheapest attempt counts. Code
+//!   outside of loops is allocated once.
 //!
 //! Sources: Braun and Hack (CC 2009) for the spilling; Braun, Mallach and Hack, *Preference-Guided Register Assignment* (CC 2010) for
 //! the assignment; Go's `regalloc.go` for several copies a value and for forgetting.
@@ -66,6 +66,7 @@ const WORTH_ANOTHER_ROUND: f32 = 0.02;
 
 /// The weights of moves in the cost of a nest: those of the usual cost model.
 const MOVE_COST: f32 = 0.2;
+const STORE_COST: f32 = 1.0;
 const RELOAD_COST: f32 = 4.0;
 
 /// A place, before slots have numbers: a register, or the slot of a value.
@@ -118,6 +119,15 @@ pub(crate) struct InReg {
 struct Excluded {
     header: Block,
     value: Value,
+}
+
+/// How much had been done at some point, to go back to it.
+struct Mark {
+    moves: usize,
+    slot_operands: usize,
+    states: usize,
+    spilled: usize,
+    used: PerClass<u64>,
 }
 
 /// A range of [`Forward::states`].
@@ -175,6 +185,9 @@ pub(crate) struct Forward {
     nest_cost: f32,
     lost: Vec<(Excluded, f32)>,
     excluded: Vec<Excluded>,
+    best_excluded: Vec<Excluded>,
+    /// Do headers of loops with calls count only on registers that survive the calls?
+    cautious: bool,
     excluded_at: TypedVec<Value, Block>,
 
     // Scratch of the steps.
@@ -269,32 +282,100 @@ impl Forward {
         }
     }
 
-    /// Allocates an outermost loop nest, again and again while that promises to pay.
+    /// Allocates an outermost loop nest, again and again while that promises to pay; the cheapest attempt counts.
+    ///
+    /// The first attempt lets headers count on every register, though calls in the loop will take some of them. If that loses much, a
+    /// cautious one counts only on those that survive; learning goes on from the better of the two.
     fn allocate_nest(&mut self, on: &Input<'_>, blocks: &[Block], allocs: &mut [Allocation]) -> Result<(), Error> {
-        let (moves, slot_operands) = (self.moves.len(), self.slot_operands.len());
-        let (states, spilled, used) = (self.states.len(), self.spilled.len(), self.used);
+        let mark = self.mark();
         self.in_nest = on.rounds > 0;
         self.excluded.clear();
-        for round in 0.. {
-            self.journal.clear();
-            self.lost.clear();
-            self.nest_cost = 0.0;
-            for &block in blocks {
-                self.allocate_block(on, block, round == 0, allocs)?;
+        self.best_excluded.clear();
+        self.cautious = on.rounds == 0;
+        self.attempt(on, blocks, true, allocs)?;
+        let mut best = (self.nest_cost, self.cautious);
+        let mut is_best = true;
+        let mut worth_it = on.rounds > 0 && self.learn(on);
+        if worth_it && on.loops.loops[on.flow.loops.block_loop(blocks[0])].has_call {
+            let learnt = core::mem::take(&mut self.excluded);
+            self.cautious = true;
+            self.attempt_again(on, blocks, &mark, allocs)?;
+            is_best = self.nest_cost < best.0;
+            if is_best {
+                best = (self.nest_cost, true);
+                worth_it = self.learn(on);
+            } else {
+                self.cautious = false;
+                self.excluded = learnt;
             }
-            if round == on.rounds || !self.learn(on) {
-                break;
+        }
+        let mut left = on.rounds;
+        while worth_it && left > 0 {
+            left -= 1;
+            self.attempt_again(on, blocks, &mark, allocs)?;
+            is_best = self.nest_cost < best.0;
+            if is_best {
+                best = (self.nest_cost, self.cautious);
+                self.best_excluded.clone_from(&self.excluded);
             }
-            self.feedback_rounds += 1;
-            self.roll_back_spills();
-            self.moves.truncate(moves);
-            self.slot_operands.truncate(slot_operands);
-            self.states.truncate(states);
-            self.spilled.truncate(spilled);
-            self.used = used;
+            worth_it = left > 0 && self.learn(on);
+        }
+        if !is_best {
+            self.cautious = best.1;
+            self.excluded.clone_from(&self.best_excluded);
+            self.attempt_again(on, blocks, &mark, allocs)?;
         }
         self.in_nest = false;
         Ok(())
+    }
+
+    /// Takes back what has been done since `mark`, and allocates the nest once more.
+    fn attempt_again(
+        &mut self,
+        on: &Input<'_>,
+        blocks: &[Block],
+        mark: &Mark,
+        allocs: &mut [Allocation],
+    ) -> Result<(), Error> {
+        self.roll_back(mark);
+        self.feedback_rounds += 1;
+        self.attempt(on, blocks, false, allocs)
+    }
+
+    fn attempt(
+        &mut self,
+        on: &Input<'_>,
+        blocks: &[Block],
+        first: bool,
+        allocs: &mut [Allocation],
+    ) -> Result<(), Error> {
+        self.journal.clear();
+        self.lost.clear();
+        self.nest_cost = 0.0;
+        for &block in blocks {
+            self.allocate_block(on, block, first, allocs)?;
+        }
+        Ok(())
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            moves: self.moves.len(),
+            slot_operands: self.slot_operands.len(),
+            states: self.states.len(),
+            spilled: self.spilled.len(),
+            used: self.used,
+        }
+    }
+
+    /// Forgets what has been done since `mark`.
+    fn roll_back(&mut self, mark: &Mark) {
+        self.roll_back_spills();
+        self.moves.truncate(mark.moves);
+        self.slot_operands.truncate(mark.slot_operands);
+        self.states.truncate(mark.states);
+        self.spilled.truncate(mark.spilled);
+        self.used = mark.used;
     }
 
     /// Adds what was reloaded on back edges to what the headers leave out. Is there something new, and enough of it?

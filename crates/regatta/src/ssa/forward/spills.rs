@@ -4,7 +4,7 @@
 //! placed where it dominates all reloads, and how far the slot must stay the value's. The notes are journalled, so that a loop nest
 //! can be allocated again as if for the first time.
 
-use super::{Forward, Input};
+use super::{Forward, Input, STORE_COST};
 use crate::cfg::Loop;
 use crate::ir::Block;
 use crate::ssa::code::Value;
@@ -55,6 +55,7 @@ impl Forward {
         if spill.memory == Memory::Never {
             spill.memory = Memory::Stored;
             self.spilled.push(value);
+            self.nest_cost += on.flow.frequencies.of(def) * STORE_COST;
         }
         if spill.needed_by.is_invalid() {
             spill.needed_by = block;
