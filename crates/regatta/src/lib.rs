@@ -8,6 +8,8 @@ extern crate std;
 pub mod error;
 pub mod ir;
 pub mod output;
+#[cfg(feature = "text")]
+pub mod text;
 
 pub use error::Error;
 pub use ir::{
