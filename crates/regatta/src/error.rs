@@ -46,6 +46,20 @@ pub enum Error {
         /// The block.
         block: Block,
     },
+    /// A block ends in an instruction that is neither branch nor return, or one stands in its middle; or an instruction is
+    /// both, or is a return in a block that has successors.
+    BadTerminator {
+        /// The instruction.
+        inst: Inst,
+    },
+    /// An edge that the successors of one block name is not among the predecessors of the other, or the other way round,
+    /// or not as often.
+    EdgeMismatch {
+        /// The block that it goes from.
+        from: Block,
+        /// The block that it goes to.
+        to: Block,
+    },
     /// A branch passes another number of arguments than its target has parameters.
     ArgumentCount {
         /// The block that the branch ends.
@@ -119,6 +133,15 @@ impl fmt::Display for Error {
             Self::NoSuchBlock { from, to } => write!(f, "{from} names {to}, which does not exist"),
             Self::BadBlockRange { block } => {
                 write!(f, "{block} has no instructions, or some that the function does not have")
+            }
+            Self::BadTerminator { inst } => {
+                write!(
+                    f,
+                    "{inst}: a block ends in a branch to its successors or in a return, and neither stands elsewhere"
+                )
+            }
+            Self::EdgeMismatch { from, to } => {
+                write!(f, "{from}'s successors and {to}'s predecessors disagree about the edge from {from} to {to}")
             }
             Self::ArgumentCount { from, to, params, args } => {
                 write!(f, "{from} passes {args} arguments to {to}, which has {params} parameters")

@@ -5,9 +5,17 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[allow(dead_code, reason = "the allocators that read it are being built")]
+mod cfg;
+pub mod check;
 pub mod error;
 pub mod ir;
+mod live;
+#[allow(dead_code, reason = "the allocators that use it are being built")]
+mod moves;
 pub mod output;
+mod slots;
+mod ssa;
 #[cfg(feature = "text")]
 pub mod text;
 
@@ -59,6 +67,7 @@ pub struct Options {
 pub struct Context {
     /// The result of the last run.
     pub output: Output,
+    ssa: ssa::SsaAllocator,
 }
 
 /// Allocates registers for a function.
@@ -78,10 +87,18 @@ pub fn run(func: &impl Function, env: &MachineEnv, options: &Options) -> Result<
 ///
 /// If the function cannot be allocated.
 pub fn run_with_ctx<'a>(
-    _func: &impl Function,
-    _env: &MachineEnv,
-    _options: &Options,
+    func: &impl Function,
+    env: &MachineEnv,
+    options: &Options,
     context: &'a mut Context,
 ) -> Result<&'a Output, Error> {
+    if options.validate {
+        check::validate(func, env)?;
+    }
+    let effort = match options.algorithm {
+        Algorithm::Thorough => ssa::Effort::Thorough,
+        Algorithm::Quick => ssa::Effort::Quick,
+    };
+    context.ssa.run(func, env, effort, &mut context.output)?;
     Ok(&context.output)
 }

@@ -58,6 +58,13 @@ macro_rules! entity {
             }
         }
 
+        impl Default for $name {
+            /// The index that names nothing.
+            fn default() -> Self {
+                Self::invalid()
+            }
+        }
+
         impl $crate::ir::entity::EntityIndex for $name {
             #[inline(always)]
             fn from_index(index: usize) -> Self {

@@ -1,0 +1,216 @@
+//! The order in which the passes go through the blocks.
+//!
+//! A pass that goes forward wants to have seen a block's predecessors, and wants each loop in one piece: what it decides
+//! at the header must hold when it comes to the edges back. Reverse postorder gives the first and not the second; it
+//! may put what follows a loop between the loop's blocks. This order gives both:
+//!
+//! - every loop's blocks are consecutive, its header first, the blocks of the loops within it among them;
+//! - an edge goes backwards exactly if it goes against reverse postorder, and so leads to the header of a loop that its
+//!   source is in;
+//! - every block that can be reached, but the entry, has a predecessor before it;
+//! - unreachable blocks come last. (An edge from those to reachable blocks goes backwards and leads anywhere.)
+//!
+//! It is Kahn's topological sort over the edges that go with reverse postorder. Blocks that are ready wait on a stack,
+//! one stack a loop: a block waits on that of the innermost loop that it is in, a header on that of the loop around its
+//! own. Placing a header opens its loop; blocks are taken from the open loop's stack until that is empty, and then the
+//! loop is complete. A block's successors are pushed last first, so that the first continues the layout: what comes out
+//! resembles the order in which the client wrote the blocks.
+//!
+//! For a reducible graph that is all. An irreducible loop must not be opened before the sources of *all* edges into it
+//! have been placed, including those that enter past the header. So an edge holds back the header of the outermost loop
+//! that it enters, rather than its target. That this never locks up: give each of the blocks and loops that are next to
+//! each other in one loop the place of its header in reverse postorder. Let an edge with reverse postorder lead from a
+//! loop `A` to a loop `B` next to it, and consider the parts of the search tree below their headers. Both are intervals
+//! of reverse postorder. If the parts are disjoint, `A`'s lies before `B`'s. If `B`'s is within `A`'s, then `A`'s header
+//! is first. If `A`'s is within `B`'s, then the edge's source is below `B`'s header and leads into `B`, so it belongs to
+//! `B`, a contradiction. So each such edge goes forward by the headers' places, and there is no cycle.
+//!
+//! Cost: linear in blocks and edges; with irreducible loops, O(log loops) more an edge.
+
+use super::graph::{EdgeData, Graph};
+use super::loops::{Loop, Loops};
+use crate::ir::Block;
+use crate::ir::entity::TypedVec;
+use alloc::vec::Vec;
+
+/// A block that has not been placed.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    /// How many edges hold it back.
+    held: u32,
+    /// The block below it on its stack.
+    next: Block,
+}
+
+/// A loop: the stack of its blocks that are ready, and where it begins and ends.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    ready: Block,
+    first: u32,
+    last: u32,
+}
+
+/// The blocks in topological order with loops in one piece.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    order: Vec<Block>,
+    position: TypedVec<Block, u32>,
+    spans: TypedVec<Loop, Span>,
+    pending: TypedVec<Block, Pending>,
+}
+
+impl Order {
+    /// Puts the blocks in order.
+    pub(crate) fn run(&mut self, graph: &Graph, loops: &Loops) {
+        let num_blocks = graph.num_blocks();
+        self.order.clear();
+        self.position.reset(num_blocks, u32::MAX);
+        self.pending.reset(num_blocks, Pending { held: 0, next: Block::invalid() });
+        self.spans.reset(loops.num(), Span { ready: Block::invalid(), first: 0, last: 0 });
+        for &from in graph.rpo() {
+            for to in graph.succs(from) {
+                if graph.rpo_number(from) < graph.rpo_number(to) {
+                    self.pending[held_back(loops, from, to)].held += 1;
+                }
+            }
+        }
+        self.push(loops, graph.entry());
+        self.place_ready(graph, loops);
+        if self.order.len() < num_blocks {
+            for &block in graph.rpo()[graph.num_reachable()..].iter().rev() {
+                if graph.search_parent(block).is_invalid() && self.pending[block].held == 0 {
+                    self.push(loops, block);
+                }
+            }
+            self.place_ready(graph, loops);
+        }
+        self.spans[Loop::ROOT].last = num_blocks as u32 - 1;
+        debug_assert!(self.verify(graph, loops));
+    }
+
+    /// Places the blocks on the stacks, and those that become ready by that, until there are none.
+    fn place_ready(&mut self, graph: &Graph, loops: &Loops) {
+        let mut open = Loop::ROOT;
+        loop {
+            let block = self.spans[open].ready;
+            if block.is_invalid() {
+                if open == Loop::ROOT {
+                    return;
+                }
+                self.spans[open].last = self.order.len() as u32 - 1;
+                open = loops.parent(open);
+                continue;
+            }
+            self.spans[open].ready = self.pending[block].next;
+            self.position[block] = self.order.len() as u32;
+            self.order.push(block);
+            let inner = loops.block_loop(block);
+            if inner != open {
+                self.spans[inner].first = self.position[block];
+                open = inner;
+            }
+            for to in graph.succs(block).rev() {
+                if graph.rpo_number(block) < graph.rpo_number(to) {
+                    let held = held_back(loops, block, to);
+                    self.pending[held].held -= 1;
+                    if self.pending[held].held == 0 {
+                        self.push(loops, held);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts a block that nothing holds back on its stack.
+    #[inline]
+    fn push(&mut self, loops: &Loops, block: Block) {
+        let mut of = loops.block_loop(block);
+        if loops.header(of) == block {
+            of = loops.parent(of);
+        }
+        self.pending[block].next = core::mem::replace(&mut self.spans[of].ready, block);
+    }
+
+    /// Every block.
+    #[inline]
+    pub(crate) fn order(&self) -> &[Block] {
+        &self.order
+    }
+
+    /// The block's index in the order.
+    #[inline]
+    pub(crate) fn position(&self, block: Block) -> u32 {
+        self.position[block]
+    }
+
+    /// The position of the loop's header; 0 for loop 0.
+    #[inline]
+    pub(crate) fn loop_start(&self, of: Loop) -> u32 {
+        self.spans[of].first
+    }
+
+    /// The position of the last block in the loop.
+    #[inline]
+    pub(crate) fn loop_end(&self, of: Loop) -> u32 {
+        self.spans[of].last
+    }
+
+    /// Is the block in the loop or a loop within it?
+    #[inline]
+    pub(crate) fn contains(&self, of: Loop, block: Block) -> bool {
+        let position = self.position[block];
+        self.spans[of].first <= position && position <= self.spans[of].last
+    }
+
+    /// Does an edge between these blocks lead to a block no later than its source?
+    #[inline]
+    pub(crate) fn is_back_edge(&self, edge: EdgeData) -> bool {
+        self.position[edge.from] >= self.position[edge.to]
+    }
+
+    /// Is it what the head of this file promises?
+    fn verify(&self, graph: &Graph, loops: &Loops) -> bool {
+        let placed = self.order.len() == graph.num_blocks()
+            && self.order.iter().enumerate().all(|(index, &block)| self.position[block] as usize == index);
+        // A loop takes as many places as it has blocks, and they are all there: so they are consecutive.
+        let mut sizes: TypedVec<Loop, u32> = TypedVec::new();
+        sizes.reset(loops.num(), 0);
+        for &block in graph.rpo() {
+            sizes[loops.block_loop(block)] += 1;
+        }
+        let loops_fit = (1..loops.num()).rev().map(Loop::new).all(|of| {
+            let (size, parent, Span { first, last, .. }) = (sizes[of], loops.parent(of), self.spans[of]);
+            sizes[parent] += size;
+            let nested = self.spans[parent].first <= first && last <= self.spans[parent].last;
+            nested && first == self.position[loops.header(of)] && last + 1 - first == size
+        });
+        let blocks_fit = graph.rpo().iter().all(|&block| {
+            let edges = graph.pred_edges(block);
+            let in_order = edges.iter().all(|&edge| {
+                let data = graph.edge(edge);
+                let back = self.is_back_edge(data);
+                let to_header = || loops.is_header(block).is_some_and(|of| self.contains(of, data.from));
+                back == graph.is_back_edge(edge) && (!back || to_header())
+            });
+            let led_to = || edges.iter().any(|&edge| !self.is_back_edge(graph.edge(edge)));
+            let root = block == graph.entry() || !graph.is_reachable(block);
+            in_order && (root || led_to()) && self.contains(loops.block_loop(block), block)
+        });
+        placed && loops_fit && blocks_fit
+    }
+}
+
+/// The block that an edge, going with reverse postorder, holds back: its target, or the header of the outermost loop
+/// that it enters.
+#[inline]
+fn held_back(loops: &Loops, from: Block, to: Block) -> Block {
+    let (outside, inside) = (loops.block_loop(from), loops.block_loop(to));
+    if !loops.any_irreducible() || outside == inside {
+        return to;
+    }
+    let common = loops.nearest_common(outside, inside);
+    if common == inside {
+        return to;
+    }
+    loops.header(loops.at_depth(inside, loops.depth(common) + 1))
+}

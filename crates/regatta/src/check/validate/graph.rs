@@ -1,0 +1,112 @@
+//! Blocks and edges.
+
+use crate::error::Error;
+use crate::ir::{Block, Function, Inst};
+use alloc::vec::Vec;
+
+/// The most instructions that a function may have: a program point is an instruction's number and one bit.
+const MOST_INSTS: usize = (1 << 30) - 1;
+
+/// Checks what following the control flow takes for granted: blocks, their ends, and where they lead. Linear.
+///
+/// The blocks' instructions must follow one another in the order of the blocks, without gaps.
+pub(in crate::check) fn blocks(func: &impl Function) -> Result<(), Error> {
+    let (num_insts, num_blocks) = (func.num_insts(), func.num_blocks());
+    if num_insts > MOST_INSTS {
+        return Err(Error::TooLarge { what: "instructions", limit: MOST_INSTS });
+    }
+    // Each block has an instruction.
+    if num_blocks > num_insts {
+        return Err(Error::BadBlockRange { block: Block::new(num_insts) });
+    }
+    let entry = func.entry_block();
+    if entry.index() >= num_blocks {
+        return Err(Error::NoSuchBlock { from: entry, to: entry });
+    }
+    let mut next = 0;
+    for block in (0..num_blocks).map(Block::new) {
+        // Only the ends are read: a client's range may be one that the other methods cannot count.
+        let (first, end) = (func.block_insns(block).first().index(), func.block_insns(block).end().index());
+        if first != next || end <= first || end > num_insts {
+            return Err(Error::BadBlockRange { block });
+        }
+        next = end;
+        for inst in (first..end).map(Inst::new) {
+            let (branch, ret) = (func.is_branch(inst), func.is_ret(inst));
+            let last = inst.index() + 1 == end;
+            if branch && ret || (branch || ret) != last {
+                return Err(Error::BadTerminator { inst });
+            }
+        }
+        let last = Inst::new(end - 1);
+        let succs = func.block_succs(block);
+        if func.is_ret(last) && !succs.is_empty() {
+            return Err(Error::BadTerminator { inst: last });
+        }
+        for (n, &to) in succs.iter().enumerate() {
+            if to.index() >= num_blocks {
+                return Err(Error::NoSuchBlock { from: block, to });
+            }
+            let (params, args) = (func.block_params(to).len(), func.branch_blockparams(block, last, n).len());
+            if params != args {
+                return Err(Error::ArgumentCount { from: block, to, params, args });
+            }
+        }
+    }
+    if next != num_insts {
+        // Instructions behind the last block belong to none.
+        return Err(Error::BadBlockRange { block: Block::new(num_blocks - 1) });
+    }
+    Ok(())
+}
+
+/// Checks that predecessors and successors tell the same of the edges, and that moves can be placed on every edge. The
+/// blocks must have been checked.
+pub(super) fn edges(func: &impl Function) -> Result<(), Error> {
+    let entry = func.entry_block();
+    if !func.block_params(entry).is_empty() {
+        return Err(Error::EntryParams { block: entry });
+    }
+    same_edges(func)?;
+    for from in (0..func.num_blocks()).map(Block::new) {
+        let succs = func.block_succs(from);
+        for &to in succs {
+            // Control also comes to the entry from outside.
+            let ways_in = func.block_preds(to).len() + usize::from(to == entry);
+            if ways_in < 2 {
+                continue;
+            }
+            if succs.len() > 1 {
+                return Err(Error::CriticalEdge { from, to });
+            }
+            let inst = func.block_insns(from).last();
+            if !func.inst_operands(inst).is_empty() {
+                return Err(Error::BranchOperands { inst });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Compares the edges that the successors name with those that the predecessors name: as often, too.
+fn same_edges(func: &impl Function) -> Result<(), Error> {
+    let mut forward: Vec<(u32, u32)> = Vec::new();
+    let mut backward: Vec<(u32, u32)> = Vec::new();
+    for block in (0..func.num_blocks()).map(Block::new) {
+        forward.extend(func.block_succs(block).iter().map(|to| (block.0, to.0)));
+        backward.extend(func.block_preds(block).iter().map(|from| (from.0, block.0)));
+    }
+    forward.sort_unstable();
+    backward.sort_unstable();
+    if forward == backward {
+        return Ok(());
+    }
+    // Where the two sorted lists part, the lower edge is missing in the other.
+    let parting = forward.iter().zip(&backward).position(|(a, b)| a != b).unwrap_or(forward.len().min(backward.len()));
+    let edge = forward[parting..].first().into_iter().chain(backward[parting..].first()).min();
+    let &(from, to) = edge.unwrap_or(&(u32::MAX, u32::MAX));
+    if to as usize >= func.num_blocks() || from as usize >= func.num_blocks() {
+        return Err(Error::NoSuchBlock { from: Block(to), to: Block(from) });
+    }
+    Err(Error::EdgeMismatch { from: Block(from), to: Block(to) })
+}

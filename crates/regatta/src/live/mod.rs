@@ -1,0 +1,10 @@
+//! Liveness: which values are live where, how far away their next use is, and which registers they would like.
+//!
+//! Everything that the forward pass wants to know about the future is found here, before it starts: see [`NextUses`].
+
+mod next_use;
+mod through;
+mod wishes;
+
+pub(crate) use next_use::{DEAD, EXIT_PENALTY, FAR, LiveIn, NextUses, exit_penalty};
+pub(crate) use through::LoopLiveness;

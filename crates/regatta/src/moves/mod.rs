@@ -1,0 +1,15 @@
+//! Moves between the places where values are.
+//!
+//! The allocators decide *where* every value is; where a value must be in another place, on an edge or in front of an
+//! instruction, a move is needed. Moves that belong to one point happen all at once, in thought; [`ParallelMoves`] finds
+//! a sequence of single moves that comes to the same.
+
+mod parallel;
+mod sequence;
+#[cfg(test)]
+mod tests;
+
+#[allow(unused_imports, reason = "the allocators that use it are being built")]
+pub(crate) use parallel::ParallelMoves;
+#[allow(unused_imports, reason = "the allocators that use it are being built")]
+pub(crate) use sequence::Temporaries;

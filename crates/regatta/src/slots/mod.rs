@@ -1,0 +1,301 @@
+//! Spill slots: laying out in the frame what lives in memory.
+//!
+//! Each tenant (a spill set) occupies stretches of positions and wants a slot of its class's size. Tenants that are never there at
+//! once may share a slot. Taken in the order of their first positions, a tenant moves into the slot that has been empty the longest;
+//! for tenants with one stretch each that is the optimal colouring of an interval graph, with exactly as many slots as tenants there
+//! are at once. A tenant with several stretches leaves gaps; the next few slots are tried for a gap that fits before a new slot is
+//! made.
+//!
+//! Slots are grouped by size, the largest first, so that each is aligned to its size without padding.
+//!
+//! Cost: a sort and a heap operation for each tenant; gaps are looked for in at most [`GAP_PROBES`] slots.
+
+use crate::ir::{Function, PerClass, RegClass};
+use crate::output::{Allocation, SpillSlot};
+use alloc::collections::BinaryHeap;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+/// How many slots are searched for a gap.
+const GAP_PROBES: usize = 8;
+
+/// Consecutive positions, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+}
+
+/// A slot while tenants move in: what is taken, sorted.
+#[derive(Debug, Default)]
+struct Slot {
+    taken: Vec<Stretch>,
+}
+
+impl Slot {
+    fn fits(&self, tenant: &[Stretch]) -> bool {
+        tenant.iter().all(|s| {
+            let next = self.taken.partition_point(|t| t.to < s.from);
+            self.taken.get(next).is_none_or(|t| t.from > s.to)
+        })
+    }
+
+    fn add(&mut self, tenant: &[Stretch]) {
+        for &s in tenant {
+            let at = self.taken.partition_point(|t| t.from < s.from);
+            self.taken.insert(at, s);
+        }
+    }
+
+    fn end(&self) -> u32 {
+        self.taken.last().map_or(0, |s| s.to)
+    }
+}
+
+/// A tenant: its place in the caller's list, class and first position.
+#[derive(Clone, Copy, Debug)]
+struct Tenant {
+    class: u8,
+    from: u32,
+    index: u32,
+}
+
+/// The pass, with its results.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    /// Where each tenant lives.
+    places: Vec<Allocation>,
+    words: u32,
+    tenants: Vec<Tenant>,
+    slots: Vec<Slot>,
+    spare: Vec<Vec<Stretch>>,
+    free: BinaryHeap<Reverse<(u32, u32)>>,
+    slot_of: Vec<u32>,
+    emergency: [[Option<Allocation>; 2]; 3],
+}
+
+/// What the client says about slots.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotShape {
+    pub(crate) size: PerClass<u32>,
+    pub(crate) named_by_last: bool,
+}
+
+impl SlotShape {
+    /// Asks the client about the classes that `used` names: clients need not know the others.
+    pub(crate) fn new(func: &impl Function, used: PerClass<bool>) -> Self {
+        let size = |class: RegClass| {
+            if used[class.index()] {
+                (func.spillslot_size(class) as u32).clamp(1, 1 << 16).next_power_of_two()
+            } else {
+                1
+            }
+        };
+        Self { size: RegClass::ALL.map(size), named_by_last: func.multi_spillslot_named_by_last_slot() }
+    }
+}
+
+impl Slots {
+    /// Starts a new frame.
+    pub(crate) fn clear(&mut self) {
+        self.tenants.clear();
+        self.places.clear();
+        self.words = 0;
+        self.emergency = [[None; 2]; 3];
+    }
+
+    /// Adds a tenant; tenants are numbered from 0.
+    pub(crate) fn add(&mut self, class: RegClass, first: u32) {
+        let index = self.tenants.len() as u32;
+        self.tenants.push(Tenant { class: class as u8, from: first, index });
+    }
+
+    /// Finds a place for every tenant; `stretches` tells what one occupies.
+    pub(crate) fn run<'a>(&mut self, shape: SlotShape, stretches: impl Fn(usize) -> &'a [Stretch]) {
+        let size = |t: &Tenant| shape.size[usize::from(t.class)];
+        self.places.resize(self.tenants.len(), Allocation::none());
+        // Classes of one size share slots only among themselves: a client may have reasons to tell them apart.
+        self.tenants.sort_unstable_by_key(|t| (Reverse(size(t)), t.class, t.from, t.index));
+        let mut at = 0;
+        while at < self.tenants.len() {
+            let class = self.tenants[at].class;
+            let end = at + self.tenants[at..].iter().take_while(|t| t.class == class).count();
+            self.pack(at, end, &stretches);
+            let size = shape.size[usize::from(class)];
+            let base = self.words.next_multiple_of(size);
+            for k in at..end {
+                let index = self.tenants[k].index as usize;
+                let offset = base + self.slot_of[k - at] * size;
+                self.places[index] = place(shape, offset, size);
+            }
+            self.words = base + self.slots.len() as u32 * size;
+            at = end;
+        }
+    }
+
+    /// Assigns the tenants `at..end`, which share a class and are sorted, to slots.
+    fn pack<'a>(&mut self, at: usize, end: usize, stretches: &impl Fn(usize) -> &'a [Stretch]) {
+        for mut slot in self.slots.drain(..) {
+            slot.taken.clear();
+            self.spare.push(slot.taken);
+        }
+        self.free.clear();
+        self.slot_of.clear();
+        for k in at..end {
+            let tenant = stretches(self.tenants[k].index as usize);
+            let number = self.find(self.tenants[k].from, tenant);
+            self.slots[number].add(tenant);
+            self.free.push(Reverse((self.slots[number].end(), number as u32)));
+            self.slot_of.push(number as u32);
+        }
+    }
+
+    /// A slot that the tenant fits in, taken off the heap.
+    fn find(&mut self, from: u32, tenant: &[Stretch]) -> usize {
+        if let Some(&Reverse((end, number))) = self.free.peek()
+            && end < from
+        {
+            self.free.pop();
+            return number as usize;
+        }
+        let mut tried = [Reverse((0, 0)); GAP_PROBES];
+        let mut count = 0;
+        let mut found = None;
+        while count < GAP_PROBES
+            && let Some(entry) = self.free.pop()
+        {
+            let Reverse((_, number)) = entry;
+            if self.slots[number as usize].fits(tenant) {
+                found = Some(number as usize);
+                break;
+            }
+            tried[count] = entry;
+            count += 1;
+        }
+        self.free.extend(tried[..count].iter().copied());
+        found.unwrap_or_else(|| {
+            self.slots.push(Slot { taken: self.spare.pop().unwrap_or_default() });
+            self.slots.len() - 1
+        })
+    }
+
+    /// Where tenant number `index` lives.
+    #[inline]
+    pub(crate) fn place(&self, index: usize) -> Allocation {
+        self.places[index]
+    }
+
+    /// One of two slots of the class that moves may borrow for a moment.
+    pub(crate) fn emergency(&mut self, shape: SlotShape, class: RegClass, which: usize) -> Allocation {
+        let size = shape.size[class.index()];
+        if let Some(place) = self.emergency[class.index()][which & 1] {
+            return place;
+        }
+        let offset = self.words.next_multiple_of(size);
+        self.words = offset + size;
+        let found = place(shape, offset, size);
+        self.emergency[class.index()][which & 1] = Some(found);
+        found
+    }
+
+    /// Words that the frame needs.
+    pub(crate) fn words(&self) -> u32 {
+        self.words
+    }
+}
+
+fn place(shape: SlotShape, offset: u32, size: u32) -> Allocation {
+    let name = if shape.named_by_last { offset + size - 1 } else { offset };
+    Allocation::stack(SpillSlot::new(name as usize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::FuncBuilder;
+    use proptest::prelude::*;
+
+    fn pack(tenants: &[(RegClass, Vec<Stretch>)], shape: SlotShape) -> Slots {
+        let mut slots = Slots::default();
+        slots.clear();
+        for (class, stretches) in tenants {
+            slots.add(*class, stretches[0].from);
+        }
+        slots.run(shape, |k| &tenants[k].1);
+        slots
+    }
+
+    fn words_of(place: Allocation, shape: SlotShape, class: RegClass) -> core::ops::Range<usize> {
+        let size = shape.size[class.index()] as usize;
+        let first = place.index() - if shape.named_by_last { size - 1 } else { 0 };
+        first..first + size
+    }
+
+    fn tenant() -> impl Strategy<Value = (RegClass, Vec<Stretch>)> {
+        let stretches = prop::collection::vec((0u32..4, 0u32..6), 1..4).prop_map(|gaps| {
+            let mut at = 0;
+            gaps.into_iter()
+                .map(|(gap, len)| {
+                    let from = at + gap + 1;
+                    at = from + len;
+                    Stretch { from, to: at }
+                })
+                .collect()
+        });
+        let class = (0usize..3).prop_map(|c| RegClass::ALL[c]);
+        (class, stretches, 0u32..40).prop_map(|(class, mut stretches, shift): (_, Vec<Stretch>, _)| {
+            for s in &mut stretches {
+                s.from += shift;
+                s.to += shift;
+            }
+            (class, stretches)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_tenants_share_a_word_while_both_are_there(
+            tenants in prop::collection::vec(tenant(), 1..40),
+            named_by_last: bool,
+        ) {
+            let shape = SlotShape { size: [1, 2, 4], named_by_last };
+            let slots = pack(&tenants, shape);
+            for (k, (class, stretches)) in tenants.iter().enumerate() {
+                let words = words_of(slots.place(k), shape, *class);
+                prop_assert_eq!(words.start % words.len(), 0);
+                prop_assert!(words.end <= slots.words() as usize);
+                for (j, (other_class, other)) in tenants.iter().enumerate().take(k) {
+                    let others = words_of(slots.place(j), shape, *other_class);
+                    let overlap = words.start < others.end && others.start < words.end;
+                    let at_once = stretches.iter().any(|s| other.iter().any(|o| s.from <= o.to && o.from <= s.to));
+                    prop_assert!(!(overlap && at_once));
+                }
+            }
+        }
+
+        #[test]
+        fn single_stretches_need_as_many_slots_as_there_are_tenants_at_once(
+            spans in prop::collection::vec((0u32..60, 0u32..20), 1..60),
+        ) {
+            let tenants: Vec<_> = spans
+                .iter()
+                .map(|&(from, len)| (RegClass::Int, alloc::vec![Stretch { from, to: from + len }]))
+                .collect();
+            let shape = SlotShape { size: [1; 3], named_by_last: false };
+            let at_once = (0..80)
+                .map(|p| spans.iter().filter(|&&(from, len)| from <= p && p <= from + len).count())
+                .max();
+            prop_assert_eq!(Some(pack(&tenants, shape).words() as usize), at_once);
+        }
+    }
+
+    #[test]
+    fn sizes_are_asked_of_used_classes_alone() {
+        let mut builder = FuncBuilder::new();
+        let block = builder.block(&[]);
+        builder.ret(block, &[]);
+        let mut func = builder.finish();
+        func.spillslot_size = [1, 4, 0];
+        assert_eq!(SlotShape::new(&func, [true, true, false]).size, [1, 4, 1]);
+    }
+}

@@ -1,0 +1,558 @@
+//! Flattening: the client's function, read once and packed for the passes that walk it many times.
+//!
+//! The client's function is behind a trait: every look at it is a call, and what it returns is laid out for the client. The
+//! allocator walks the operands of every instruction several times, forwards and backwards, so they are read once into flat
+//! arrays, in the order of the code:
+//!
+//! - Values are numbered densely, in the order in which they are first seen. Neighbours in the code become neighbours in
+//!   every array that is indexed by value, and virtual registers that never occur cost nothing.
+//! - An operand takes eight bytes: value, kind, register, hint.
+//! - Clobber sets, of which a function has a handful however many calls it makes, are kept once and named by index.
+//! - Each instruction carries flags that say which of the allocator's steps concern it at all.
+//!
+//! Time and space are linear in the size of the function. What is found wrong on the way is an [`Error`]; a complete search is
+//! the validator's business.
+
+use crate::Error;
+use crate::cfg::{Edge, Graph};
+use crate::ir::entity::{EntityIndex, TypedVec, entity};
+use crate::ir::{
+    Block, Function, Inst, Machine, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, PerClass, RegClass, VReg,
+};
+use alloc::vec::Vec;
+
+entity! {
+    /// An SSA value, numbered densely.
+    pub(crate) struct Value, "x"
+}
+
+entity! {
+    /// An operand, numbered through the whole function: also the index of its location in the output.
+    pub(crate) struct OpIndex, "op"
+}
+
+entity! {
+    /// One of the distinct clobber sets of the function.
+    pub(crate) struct ClobberSet, "clobbers"
+}
+
+/// The set that clobbers nothing.
+pub(crate) const NO_CLOBBERS: ClobberSet = ClobberSet(0);
+
+/// "No register" in the byte-sized register fields.
+pub(crate) const NO_REG: u8 = u8::MAX;
+
+/// Where an operand wants its value, without the parameter that some constraints have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Want {
+    /// A register (of those in the operand's limit).
+    Reg,
+    /// The register in [`Op::reg`].
+    Fixed,
+    /// The register of the operand whose number within the instruction is in [`Op::reg`].
+    Reuse,
+    /// A register or a spill slot.
+    Any,
+    /// A spill slot.
+    Stack,
+    /// Nothing: a mention of a register that is not ours, already answered.
+    Ignored,
+}
+
+/// An operand in eight bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Op {
+    /// The value.
+    pub(crate) value: Value,
+    /// Where it must be.
+    pub(crate) want: Want,
+    /// Bits [`DEF`], [`LATE`], [`REUSED`].
+    pub(crate) role: u8,
+    /// For `Fixed`, the register's number in its class; for `Reuse`, an operand; for `Reg`, the base-two logarithm of the
+    /// limit (6: any).
+    pub(crate) reg: u8,
+    /// A register (number in its class) that the value would like, found by liveness; or [`NO_REG`].
+    pub(crate) hint: u8,
+}
+
+/// In [`Op::role`]: the operand makes the value rather than reads it.
+pub(crate) const DEF: u8 = 1;
+/// In [`Op::role`]: it takes effect late.
+pub(crate) const LATE: u8 = 2;
+/// In [`Op::role`]: a use whose register a definition of the instruction takes over.
+pub(crate) const REUSED: u8 = 4;
+
+impl Op {
+    #[inline(always)]
+    pub(crate) fn is_def(self) -> bool {
+        self.role & DEF != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_use(self) -> bool {
+        self.role & DEF == 0 && self.want as u8 != Want::Ignored as u8
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_late(self) -> bool {
+        self.role & LATE != 0
+    }
+
+    /// The registers, by number in the class, that a `Reg` operand may be in.
+    #[inline(always)]
+    pub(crate) fn limit_mask(self) -> u64 {
+        if self.reg >= 6 { !0 } else { (1 << (1 << self.reg)) - 1 }
+    }
+}
+
+/// Which steps of the allocator an instruction needs; see [`InstInfo::flags`].
+pub(crate) mod flag {
+    /// It has a use in a fixed register.
+    pub(crate) const FIXED_USE: u8 = 1;
+    /// It overwrites registers of its own choice: clobbers or fixed definitions.
+    pub(crate) const KILLS: u8 = 2;
+    /// It has a definition that reuses a use's register.
+    pub(crate) const REUSE: u8 = 4;
+    /// It has a definition.
+    pub(crate) const DEFINES: u8 = 8;
+    /// It clobbers so many registers that it must be a call.
+    pub(crate) const CALL: u8 = 16;
+    /// It has an operand of a less common kind: early definition, late use, limit, stack or any location.
+    pub(crate) const UNCOMMON: u8 = 32;
+    /// It has so many or such operands that taking them one by one may run into a dead end.
+    pub(crate) const HARD: u8 = 64;
+    /// It ends its block.
+    pub(crate) const TERMINATOR: u8 = 128;
+}
+
+/// What is known of an instruction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InstInfo {
+    /// Its first operand; the next instruction's first operand ends the list.
+    pub(crate) ops: OpIndex,
+    clobbers: u32,
+}
+
+impl InstInfo {
+    const CLOBBER_BITS: u32 = 24;
+
+    /// Bits of [`flag`].
+    #[inline(always)]
+    pub(crate) fn flags(self) -> u8 {
+        (self.clobbers >> Self::CLOBBER_BITS) as u8
+    }
+
+    /// What it clobbers.
+    #[inline(always)]
+    pub(crate) fn clobbers(self) -> ClobberSet {
+        ClobberSet(self.clobbers & ((1 << Self::CLOBBER_BITS) - 1))
+    }
+}
+
+/// What is known of a value from the code alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ValueDef {
+    /// The block that defines it.
+    pub(crate) block: Block,
+    /// The instruction that defines it; invalid for a block parameter.
+    pub(crate) inst: Inst,
+    /// Its class.
+    pub(crate) class: RegClass,
+    /// Is it a parameter of `block`? (One that has been folded is not.)
+    pub(crate) is_param: bool,
+    /// Does the terminator of `block` define it? Then nothing can be inserted right behind the definition.
+    pub(crate) on_branch: bool,
+}
+
+/// The function, flattened.
+#[derive(Debug, Default)]
+pub(crate) struct Code {
+    /// Each instruction, and a last entry that ends the last operand list.
+    pub(crate) insts: TypedVec<Inst, InstInfo>,
+    /// Each operand.
+    pub(crate) ops: TypedVec<OpIndex, Op>,
+    /// The distinct clobber sets.
+    pub(crate) clobber_sets: TypedVec<ClobberSet, PerClass<u64>>,
+    /// Each value.
+    pub(crate) values: TypedVec<Value, ValueDef>,
+    /// The value of each virtual register; invalid where it does not occur.
+    pub(crate) value_of: Vec<Value>,
+    /// Registers that no call of the function clobbers.
+    pub(crate) survivors: PerClass<u64>,
+    params: Vec<Value>,
+    param_start: TypedVec<Block, u32>,
+    args: Vec<Value>,
+    arg_start: TypedVec<Edge, u32>,
+    by_code_order: Vec<Block>,
+    recent_clobbers: [(PRegSet, ClobberSet); 2],
+}
+
+impl Code {
+    /// The parameters of `block`.
+    #[inline]
+    pub(crate) fn params(&self, block: Block) -> &[Value] {
+        let start = self.param_start[block] as usize;
+        let end = self.param_start.as_slice()[block.index() + 1] as usize;
+        &self.params[start..end]
+    }
+
+    /// The argument on `edge` for the target's parameter number `index`.
+    #[inline]
+    pub(crate) fn arg(&self, edge: Edge, index: usize) -> Value {
+        self.args[self.arg_start[edge] as usize + index]
+    }
+
+    /// The `count` arguments on `edge`, as many as its target has parameters.
+    #[inline]
+    pub(crate) fn args(&self, edge: Edge, count: usize) -> &[Value] {
+        let start = self.arg_start[edge] as usize;
+        &self.args[start..start + count]
+    }
+
+    /// The operands of `inst`, as indices.
+    #[inline(always)]
+    pub(crate) fn op_range(&self, inst: Inst) -> core::ops::Range<usize> {
+        let insts = self.insts.as_slice();
+        insts[inst.index()].ops.index()..insts[inst.index() + 1].ops.index()
+    }
+
+    /// Reads `func`.
+    pub(crate) fn run(&mut self, func: &impl Function, machine: &Machine, graph: &Graph) -> Result<(), Error> {
+        self.clear(func);
+        let few = few_operands(machine);
+        let mut call_clobbers = [0; 3];
+        self.order_blocks(func, graph)?;
+        for index in 0..self.by_code_order.len() {
+            let block = self.by_code_order[index];
+            for &vreg in func.block_params(block) {
+                let value = self.value(vreg, None)?;
+                self.define(value, vreg, block, None)?;
+            }
+            let (first, end) = (graph.first(block), graph.end(block));
+            for inst in first.index()..end.index() {
+                let inst = Inst::new(inst);
+                let ends_block = inst.0 + 1 == end.0;
+                let mut flags = self.operands(func, machine, block, inst, ends_block)?;
+                let ops = self.ops.len() - self.insts.as_slice()[inst.index()].ops.index();
+                if ops > few {
+                    flags |= flag::HARD;
+                }
+                if ends_block {
+                    flags |= flag::TERMINATOR;
+                }
+                let clobbers = func.inst_clobbers(inst);
+                let set = if clobbers.is_empty_all() { NO_CLOBBERS } else { self.clobber_set(clobbers)? };
+                if set != NO_CLOBBERS {
+                    flags |= flag::KILLS;
+                    let masks = self.clobber_sets[set];
+                    // A division spoils two registers, a call most of them.
+                    if masks.iter().map(|m| m.count_ones()).sum::<u32>() > 4 {
+                        flags |= flag::CALL;
+                        for c in 0..3 {
+                            call_clobbers[c] |= masks[c];
+                        }
+                    }
+                    if flags & flag::REUSE != 0 {
+                        flags |= flag::HARD;
+                    }
+                }
+                self.insts[inst].clobbers = set.0 | u32::from(flags) << InstInfo::CLOBBER_BITS;
+            }
+            let last = Inst(end.0 - 1);
+            if graph.succ_count(block) == 1
+                && graph.succs(block).any(|to| graph.is_join(to))
+                && !self.op_range_so_far(last).is_empty()
+            {
+                return Err(Error::BranchOperands { inst: last });
+            }
+        }
+        let end = self.ops.next_key();
+        self.insts.push(InstInfo { ops: end, clobbers: 0 });
+        self.survivors = core::array::from_fn(|c| machine.allocatable[c] & !call_clobbers[c]);
+        self.params_and_args(func, graph)?;
+        self.all_defined()
+    }
+
+    fn clear(&mut self, func: &impl Function) {
+        self.insts.clear();
+        self.ops.clear();
+        self.values.clear();
+        self.clobber_sets.clear();
+        self.clobber_sets.push([0; 3]);
+        self.recent_clobbers = [(PRegSet::empty(), NO_CLOBBERS); 2];
+        self.value_of.clear();
+        self.value_of.resize(func.num_vregs(), Value::invalid());
+    }
+
+    /// Blocks in the order of their instructions, which must cover the function's without gap or overlap.
+    fn order_blocks(&mut self, func: &impl Function, graph: &Graph) -> Result<(), Error> {
+        self.by_code_order.clear();
+        self.by_code_order.extend((0..graph.num_blocks()).map(Block::new));
+        if !self.by_code_order.is_sorted_by_key(|&b| graph.first(b)) {
+            self.by_code_order.sort_unstable_by_key(|&b| graph.first(b));
+        }
+        let mut next = Inst::new(0);
+        for &block in &self.by_code_order {
+            if graph.first(block) != next {
+                return Err(Error::BadBlockRange { block });
+            }
+            next = graph.end(block);
+        }
+        if next.index() != func.num_insts() {
+            return Err(Error::BadBlockRange { block: Block::new(graph.num_blocks().saturating_sub(1)) });
+        }
+        Ok(())
+    }
+
+    fn op_range_so_far(&self, inst: Inst) -> core::ops::Range<usize> {
+        self.insts[inst].ops.index()..self.ops.len()
+    }
+
+    /// Reads the operands of `inst`; returns its flags as far as they follow from these.
+    fn operands(
+        &mut self,
+        func: &impl Function,
+        machine: &Machine,
+        block: Block,
+        inst: Inst,
+        ends_block: bool,
+    ) -> Result<u8, Error> {
+        let first = self.ops.next_key();
+        self.insts.push(InstInfo { ops: first, clobbers: 0 });
+        let operands = func.inst_operands(inst);
+        let mut flags = 0;
+        for (index, operand) in operands.iter().enumerate() {
+            if let Some(reg) = operand.as_fixed_nonallocatable() {
+                let value = Value(reg.index() as u32);
+                self.ops.push(Op { value, want: Want::Ignored, role: 0, reg: reg.hw_enc() as u8, hint: NO_REG });
+                continue;
+            }
+            let bad = |why| Error::BadConstraint { inst, operand: index, why };
+            let vreg = operand.vreg();
+            let value = self.value(vreg, Some(inst))?;
+            let class = self.values[value].class;
+            if machine.allocatable[class.index()] == 0 {
+                return Err(Error::TooManyLiveRegs { inst, class });
+            }
+            let is_def = operand.kind() == OperandKind::Def;
+            let mut role = 0;
+            if is_def {
+                role |= DEF;
+                flags |= flag::DEFINES;
+                self.define(value, vreg, block, Some(inst))?;
+                self.values[value].on_branch = ends_block;
+            }
+            if operand.pos() == OperandPos::Late {
+                role |= LATE;
+            }
+            if is_def != (role & LATE != 0) {
+                flags |= flag::UNCOMMON | flag::HARD;
+            }
+            let (want, reg) = match operand.constraint() {
+                OperandConstraint::Reg => (Want::Reg, 6),
+                OperandConstraint::Limit(max) => {
+                    flags |= flag::UNCOMMON | flag::HARD;
+                    (Want::Reg, max.trailing_zeros() as u8)
+                }
+                OperandConstraint::FixedReg(reg) => {
+                    flags |= if is_def { flag::KILLS } else { flag::FIXED_USE };
+                    if !is_allocatable(machine, reg) {
+                        flags |= flag::UNCOMMON;
+                        if is_def && ends_block {
+                            return Err(bad("a branch cannot define a value in a register that is not allocatable"));
+                        }
+                    }
+                    (Want::Fixed, reg.hw_enc() as u8)
+                }
+                OperandConstraint::Reuse(input) => {
+                    let input_op = operands.get(input).filter(|o| o.kind() == OperandKind::Use && is_def);
+                    let Some(input_op) = input_op else {
+                        return Err(bad("it is to reuse the register of an operand that is no use"));
+                    };
+                    if input_op.class() != operand.class() || input_op.constraint() == OperandConstraint::Stack {
+                        return Err(bad("it is to reuse the place of an operand on the stack or of another class"));
+                    }
+                    flags |= flag::REUSE;
+                    role |= LATE;
+                    (Want::Reuse, input as u8)
+                }
+                OperandConstraint::Any => {
+                    flags |= flag::UNCOMMON;
+                    (Want::Any, 6)
+                }
+                OperandConstraint::Stack => {
+                    flags |= flag::UNCOMMON;
+                    (Want::Stack, 6)
+                }
+            };
+            self.ops.push(Op { value, want, role, reg, hint: NO_REG });
+        }
+        if flags & flag::REUSE != 0 {
+            self.mark_reused(first, inst)?;
+        }
+        Ok(flags)
+    }
+
+    /// Marks the inputs that definitions of the instruction reuse. Such an input must be in a register.
+    fn mark_reused(&mut self, first: OpIndex, inst: Inst) -> Result<(), Error> {
+        for at in first.index()..self.ops.len() {
+            let op = self.ops.as_slice()[at];
+            if op.want != Want::Reuse {
+                continue;
+            }
+            let input = &mut self.ops.as_mut_slice()[first.index() + usize::from(op.reg)];
+            if input.role & REUSED != 0 || input.want == Want::Ignored {
+                let why = "it is to reuse a register that another definition reuses, or that is not allocatable";
+                return Err(Error::BadConstraint { inst, operand: at - first.index(), why });
+            }
+            input.role |= REUSED;
+            if input.want == Want::Any {
+                input.want = Want::Reg;
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, vreg: VReg, inst: Option<Inst>) -> Result<Value, Error> {
+        let Some(slot) = self.value_of.get_mut(vreg.vreg()) else {
+            return Err(Error::NoSuchVReg { vreg, inst });
+        };
+        if slot.is_invalid() {
+            *slot = self.values.push(ValueDef {
+                block: Block::invalid(),
+                inst: Inst::invalid(),
+                class: vreg.class(),
+                is_param: false,
+                on_branch: false,
+            });
+        }
+        Ok(*slot)
+    }
+
+    fn define(&mut self, value: Value, vreg: VReg, block: Block, inst: Option<Inst>) -> Result<(), Error> {
+        let def = &mut self.values[value];
+        if def.block.is_valid() {
+            return Err(Error::MultipleDefs { vreg, inst });
+        }
+        def.block = block;
+        def.inst = inst.unwrap_or(Inst::invalid());
+        def.is_param = inst.is_none();
+        Ok(())
+    }
+
+    fn clobber_set(&mut self, set: PRegSet) -> Result<ClobberSet, Error> {
+        for (known, index) in self.recent_clobbers {
+            if known == set {
+                return Ok(index);
+            }
+        }
+        let index = self.clobber_sets.push(RegClass::ALL.map(|class| set.class_mask(class)));
+        if index.0 >> InstInfo::CLOBBER_BITS != 0 {
+            return Err(Error::TooLarge { what: "clobber sets", limit: (1 << InstInfo::CLOBBER_BITS) - 1 });
+        }
+        self.recent_clobbers = [(set, index), self.recent_clobbers[0]];
+        Ok(index)
+    }
+
+    /// Reads parameters and arguments by block and by edge.
+    fn params_and_args(&mut self, func: &impl Function, graph: &Graph) -> Result<(), Error> {
+        self.params.clear();
+        self.param_start.clear();
+        self.args.clear();
+        self.arg_start.clear();
+        let blocks = (0..graph.num_blocks()).map(Block::new);
+        for block in blocks.clone() {
+            self.param_start.push(self.params.len() as u32);
+            for &vreg in func.block_params(block) {
+                let value = self.value(vreg, None)?;
+                self.params.push(value);
+            }
+        }
+        self.param_start.push(self.params.len() as u32);
+        if !self.params(graph.entry()).is_empty() {
+            return Err(Error::EntryParams { block: graph.entry() });
+        }
+        for block in blocks {
+            let branch = Inst(graph.end(block).0 - 1);
+            for (k, edge) in graph.succ_edges(block).enumerate() {
+                self.arg_start.push(self.args.len() as u32);
+                let to = graph.edge(edge).to;
+                let args = func.branch_blockparams(block, branch, k);
+                let params = self.params(to).len();
+                if args.len() != params {
+                    return Err(Error::ArgumentCount { from: block, to, params, args: args.len() });
+                }
+                for &vreg in args {
+                    let value = self.value(vreg, Some(branch))?;
+                    self.args.push(value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn all_defined(&self) -> Result<(), Error> {
+        let Some((value, _)) = self.values.iter().find(|(_, def)| def.block.is_invalid()) else { return Ok(()) };
+        let vreg = self.value_of.iter().position(|&v| v == value).unwrap_or(0);
+        Err(Error::Undefined { vreg: VReg::new(vreg, self.values[value].class) })
+    }
+
+    /// Puts each value that `alias` gives another name for in that name's place, and drops the parameters that are no longer
+    /// their own name.
+    pub(crate) fn rename(&mut self, graph: &Graph, alias: impl Fn(Value) -> Value) {
+        for op in self.ops.as_mut_slice() {
+            if op.is_use() {
+                op.value = alias(op.value);
+            }
+        }
+        for value in &mut self.value_of {
+            if value.is_valid() {
+                *value = alias(*value);
+            }
+        }
+        let mut end = 0;
+        for index in 0..self.arg_start.len() {
+            let edge = Edge::from_index(index);
+            let to = graph.edge(edge).to;
+            let start = self.arg_start[edge] as usize;
+            self.arg_start[edge] = end as u32;
+            for k in 0..self.params(to).len() {
+                let param = self.params(to)[k];
+                if alias(param) == param {
+                    self.args[end] = alias(self.args[start + k]);
+                    end += 1;
+                }
+            }
+        }
+        self.args.truncate(end);
+        let mut end = 0;
+        let mut start = 0;
+        for index in 0..graph.num_blocks() {
+            let stop = self.param_start.as_slice()[index + 1] as usize;
+            self.param_start.as_mut_slice()[index] = end as u32;
+            for k in start..stop {
+                let param = self.params[k];
+                if alias(param) == param {
+                    self.params[end] = param;
+                    end += 1;
+                } else {
+                    self.values[param].is_param = false;
+                }
+            }
+            start = stop;
+        }
+        self.param_start.as_mut_slice()[graph.num_blocks()] = end as u32;
+        self.params.truncate(end);
+    }
+}
+
+fn is_allocatable(machine: &Machine, reg: PReg) -> bool {
+    machine.allocatable[reg.class().index()] >> reg.hw_enc() & 1 != 0
+}
+
+/// So many operands never exhaust the registers of a class, however they are taken.
+fn few_operands(machine: &Machine) -> usize {
+    let counts = machine.allocatable.iter().map(|m| m.count_ones() as usize).filter(|&n| n > 0);
+    counts.min().unwrap_or(0) / 2
+}

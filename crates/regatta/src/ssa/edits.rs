@@ -1,0 +1,266 @@
+//! From decisions to edits.
+//!
+//! When slots have numbers, every move can be written down: the moves next to instructions as the forward pass listed them, the stores,
+//! and the moves on edges, which follow from the registers at the end of the edge's source and at the start of its target. Those of an
+//! edge happen at once; [`ParallelMoves`] puts them in order. They go to the start of the target if nothing else leads there, else
+//! before the branch of the source.
+//!
+//! At one point of the code, edits come in the order of [`Rank`]. A sort by point and rank, stable so that what belongs together stays in
+//! order, gives the output's list; it is nearly sorted to begin with, which the sort of the standard library makes use of.
+//!
+//! Cost: linear in edits and in edges × registers, but for the sort.
+
+use super::code::Value;
+use super::forward::{Forward, InReg, Input};
+use super::spill_sets::SpillSets;
+use super::stores::{StorePlace, Stores};
+use crate::cfg::Edge;
+use crate::ir::entity::TypedVec;
+use crate::ir::{Block, Inst, Machine, PReg, PerClass, RegClass};
+use crate::moves::{ParallelMoves, Temporaries};
+use crate::output::{Allocation, Edit, Output, ProgPoint};
+use crate::slots::{SlotShape, Slots};
+use alloc::vec::Vec;
+
+/// The order of edits at one point.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+enum Rank {
+    /// Stores of what the branch before has defined.
+    FromBranch,
+    /// Moves of the edge into the block, if they are here.
+    EdgeIn,
+    /// Stores at the entry of the block.
+    Entry,
+    /// Moves next to an instruction.
+    Local,
+    /// Stores of what the instruction before has defined.
+    Definition,
+    /// Moves of the edge out of the block, if they are here.
+    EdgeOut,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    key: u64,
+    from: Allocation,
+    to: Allocation,
+}
+
+fn key(point: ProgPoint, rank: Rank) -> u64 {
+    u64::from(point.to_index()) << 3 | rank as u64
+}
+
+/// The pass, with its storage.
+#[derive(Debug, Default)]
+pub(crate) struct Edits {
+    pending: Vec<Pending>,
+    parallel: ParallelMoves,
+    /// The registers that hold a value at the end of the source of the edge at hand, by number in its class.
+    at_exit: TypedVec<Value, u64>,
+}
+
+/// What the pass reads besides the forward pass's input.
+pub(crate) struct Decisions<'a> {
+    pub(crate) forward: &'a Forward,
+    pub(crate) stores: &'a Stores,
+    pub(crate) sets: &'a SpillSets,
+    pub(crate) shape: SlotShape,
+}
+
+impl Decisions<'_> {
+    fn slot(&self, slots: &Slots, value: Value) -> Allocation {
+        slots.place(self.sets.tenant_of(value))
+    }
+}
+
+impl Edits {
+    /// Fills `output` with the edits, and the locations of operands that are in slots.
+    pub(crate) fn run(&mut self, on: &Input<'_>, by: &Decisions<'_>, slots: &mut Slots, output: &mut Output) {
+        self.pending.clear();
+        self.at_exit.reset(on.code.values.len(), 0);
+        for &(op, value) in &by.forward.slot_operands {
+            output.allocs[op.index()] = by.slot(slots, value);
+        }
+        for block in on.flow.graph.blocks() {
+            for edge in on.flow.graph.succ_edges(block) {
+                self.edge(on, by, edge, slots);
+            }
+        }
+        for store in &by.stores.stores {
+            let (point, rank) = match store.place {
+                StorePlace::After(inst) => (ProgPoint::after(inst), Rank::Definition),
+                StorePlace::Entry(block) => (block_start(on, block), Rank::Entry),
+                StorePlace::FromBranch(block) => (block_start(on, block), Rank::FromBranch),
+            };
+            let slot = by.slot(slots, store.value);
+            if on.machine.is_stack(store.from) {
+                // From a place in the frame to another: the resolver knows how to go through a register.
+                self.parallel.clear();
+                self.parallel.add(Allocation::reg(store.from), slot, store.from.class());
+                self.resolve(on, by, [!0; 3], key(point, rank), slots);
+            } else {
+                self.push(key(point, rank), Allocation::reg(store.from), slot);
+            }
+        }
+        for m in &by.forward.moves {
+            let point = if m.after { ProgPoint::after(m.inst) } else { ProgPoint::before(m.inst) };
+            let resolve = |value| by.slot(slots, value);
+            let (from, to) = (m.from.resolve(resolve), m.to.resolve(resolve));
+            self.push(key(point, Rank::Local), from, to);
+        }
+        self.pending.sort_by_key(|edit| edit.key);
+        self.write(on.machine, output);
+    }
+
+    fn push(&mut self, key: u64, from: Allocation, to: Allocation) {
+        if from != to {
+            self.pending.push(Pending { key, from, to });
+        }
+    }
+
+    fn write(&mut self, machine: &Machine, output: &mut Output) {
+        let in_frame = |place: Allocation| place.as_reg().is_none_or(|reg| machine.is_stack(reg));
+        let stats = &mut output.stats;
+        output.edits.clear();
+        for &Pending { key, from, to } in &self.pending {
+            match (in_frame(from), in_frame(to)) {
+                (false, false) => stats.moves += 1,
+                (false, true) => stats.spills += 1,
+                (true, _) => stats.reloads += 1,
+            }
+            let point = ProgPoint::from_index((key >> 3) as u32);
+            output.edits.push((point, Edit::Move { from, to }));
+        }
+    }
+
+    /// The moves of an edge.
+    fn edge(&mut self, on: &Input<'_>, by: &Decisions<'_>, edge: Edge, slots: &mut Slots) {
+        let data = on.flow.graph.edge(edge);
+        let counts = on.flow.graph.is_reachable(data.from) || !on.flow.graph.is_reachable(data.to);
+        let params = on.code.params(data.to);
+        if !counts || !on.flow.graph.is_join(data.to) && params.is_empty() && !on.flow.is_back_edge(edge) {
+            // Never taken; or the target goes on with the registers as they are.
+            return;
+        }
+        let mut busy = [0; 3];
+        let entry = by.forward.at_entry(data.to);
+        let exit = by.forward.at_exit(data.from);
+        for &InReg { value, reg } in exit {
+            self.at_exit[value] |= 1 << reg.hw_enc();
+            busy[reg.class().index()] |= 1 << reg.hw_enc();
+        }
+        self.parallel.clear();
+        for &InReg { value, reg } in entry {
+            busy[reg.class().index()] |= 1 << reg.hw_enc();
+            let def = on.code.values[value];
+            let source = if def.is_param && def.block == data.to {
+                params.iter().position(|&p| p == value).map_or(value, |number| on.code.arg(edge, number))
+            } else {
+                value
+            };
+            let regs = self.at_exit[source];
+            if regs >> reg.hw_enc() & 1 == 0 {
+                let from = self.source(on.machine, by, slots, source, def.class);
+                self.parallel.add(from, Allocation::reg(reg), def.class);
+            }
+        }
+        self.add_memory_args(on, by, edge, slots);
+        for &InReg { value, .. } in exit {
+            self.at_exit[value] = 0;
+        }
+        if !self.parallel.is_empty() {
+            let key = edge_key(on, edge);
+            self.resolve(on, by, busy, key, slots);
+        }
+    }
+
+    /// Where `value` can be read at the end of the edge's source.
+    fn source(
+        &self,
+        machine: &Machine,
+        by: &Decisions<'_>,
+        slots: &Slots,
+        value: Value,
+        class: RegClass,
+    ) -> Allocation {
+        let regs = self.at_exit[value];
+        let best = regs & !machine.stack[class.index()];
+        if regs == 0 {
+            by.slot(slots, value)
+        } else {
+            let number = if best != 0 { best } else { regs }.trailing_zeros() as usize;
+            Allocation::reg(PReg::new(number, class))
+        }
+    }
+
+    fn add_memory_args(&mut self, on: &Input<'_>, by: &Decisions<'_>, edge: Edge, slots: &Slots) {
+        let args = &by.stores.memory_args;
+        let start = args.partition_point(|arg| arg.edge < edge);
+        for arg in args[start..].iter().take_while(|arg| arg.edge == edge) {
+            if arg.in_memory && by.sets.set_of(arg.arg) == by.sets.set_of(arg.param) {
+                continue;
+            }
+            let from = match arg.in_reg {
+                Some(reg) => Allocation::reg(reg),
+                None => by.slot(slots, arg.arg),
+            };
+            self.parallel.add(from, by.slot(slots, arg.param), on.code.values[arg.param].class);
+        }
+    }
+
+    /// Orders the moves in `parallel` and lists them. `busy` registers hold something before or after them.
+    fn resolve(&mut self, on: &Input<'_>, by: &Decisions<'_>, busy: PerClass<u64>, key: u64, slots: &mut Slots) {
+        let mut temporaries = Helpers { machine: on.machine, used: by.forward.used, busy, slots, shape: by.shape };
+        let pending = &mut self.pending;
+        self.parallel.resolve(&mut temporaries, &mut |from, to| pending.push(Pending { key, from, to }));
+    }
+}
+
+fn block_start(on: &Input<'_>, block: Block) -> ProgPoint {
+    ProgPoint::before(on.flow.graph.first(block))
+}
+
+fn edge_key(on: &Input<'_>, edge: Edge) -> u64 {
+    let data = on.flow.graph.edge(edge);
+    if on.flow.moves_at_target(edge) {
+        key(block_start(on, data.to), Rank::EdgeIn)
+    } else {
+        let branch = Inst(on.flow.graph.end(data.from).0 - 1);
+        key(ProgPoint::before(branch), Rank::EdgeOut)
+    }
+}
+
+/// What parallel moves may use to help themselves.
+struct Helpers<'a> {
+    machine: &'a Machine,
+    used: PerClass<u64>,
+    busy: PerClass<u64>,
+    slots: &'a mut Slots,
+    shape: SlotShape,
+}
+
+impl Temporaries for Helpers<'_> {
+    fn is_stack(&self, reg: PReg) -> bool {
+        self.machine.is_stack(reg)
+    }
+
+    fn free_register(&mut self, class: RegClass) -> Option<PReg> {
+        let c = class.index();
+        if self.machine.scratch[c].is_some() {
+            return self.machine.scratch[c];
+        }
+        let free = self.machine.allocatable[c] & !self.busy[c];
+        let cheap = free & (self.used[c] | !self.machine.dear[c]);
+        let best = if cheap != 0 { cheap } else { free };
+        (best != 0).then(|| PReg::new(best.trailing_zeros() as usize, class))
+    }
+
+    fn emergency_slot(&mut self, class: RegClass, which: usize) -> Allocation {
+        self.slots.emergency(self.shape, class, which)
+    }
+
+    fn victim(&self, class: RegClass) -> PReg {
+        PReg::new(self.machine.allocatable[class.index()].trailing_zeros() as usize & 63, class)
+    }
+}

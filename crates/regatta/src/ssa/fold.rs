@@ -1,0 +1,85 @@
+//! Folding redundant block parameters.
+//!
+//! A parameter whose arguments are all the same value, or the parameter itself, is another name of that value. Compilers that
+//! build SSA form on the fly leave many of them (every local variable that a loop does not change, in a WebAssembly engine).
+//! Left alone, each is a new value that wants a register of its own at its block, next to the value that it copies.
+//!
+//! The fold repeats to a fixed point, since one folded parameter can make another redundant: one to three sweeps in real code.
+//! Sweeps go in reverse postorder, so a chain of parameters folds in one; the number of sweeps is bounded so that hostile input
+//! cannot make the pass quadratic. What then remains is merely not folded.
+//!
+//! The value that a parameter folds to dominates the parameter's block: it reaches the block over every edge.
+
+use super::code::{Code, Value};
+use crate::cfg::FlowGraph;
+use crate::ir::entity::TypedVec;
+
+const MAX_SWEEPS: usize = 8;
+
+/// The pass, with its storage.
+#[derive(Debug, Default)]
+pub(crate) struct Fold {
+    alias: TypedVec<Value, Value>,
+}
+
+impl Fold {
+    /// Folds the redundant parameters of `code`; returns how many there were.
+    pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph) -> usize {
+        let graph = &flow.graph;
+        self.alias.clear();
+        for value in code.values.keys() {
+            self.alias.push(value);
+        }
+        let mut folded = 0;
+        for _ in 0..MAX_SWEEPS {
+            let before = folded;
+            for &block in graph.rpo() {
+                for index in 0..code.params(block).len() {
+                    let param = code.params(block)[index];
+                    if self.alias[param] == param
+                        && let Some(value) = self.only_argument(code, flow, block, index)
+                    {
+                        self.alias[param] = value;
+                        folded += 1;
+                    }
+                }
+            }
+            if folded == before {
+                break;
+            }
+        }
+        if folded > 0 {
+            for value in code.values.keys() {
+                self.alias[value] = self.find(value);
+            }
+            code.rename(graph, |value| self.alias[value]);
+        }
+        folded
+    }
+
+    /// The one value that parameter number `index` of `block` always is, if there is one.
+    fn only_argument(&mut self, code: &Code, flow: &FlowGraph, block: crate::Block, index: usize) -> Option<Value> {
+        let param = code.params(block)[index];
+        let mut only = None;
+        for &edge in flow.graph.pred_edges(block) {
+            let arg = self.find(code.arg(edge, index));
+            if arg == param || only == Some(arg) {
+                continue;
+            }
+            if only.is_some() {
+                return None;
+            }
+            only = Some(arg);
+        }
+        only
+    }
+
+    fn find(&mut self, mut value: Value) -> Value {
+        while self.alias[value] != value {
+            let next = self.alias[self.alias[value]];
+            self.alias[value] = next;
+            value = next;
+        }
+        value
+    }
+}

@@ -1,0 +1,382 @@
+//! Entering a block: which values are in which registers when it starts.
+//!
+//! A block with one predecessor and no parameters goes on with what that left in registers. At a join, a value stays in a register if
+//! every predecessor that has been allocated has it in one; reloading on an edge to an ordinary join did not pay. Parameters come on
+//! top, and whatever does not fit is forgotten, the farthest next use first.
+//!
+//! A loop header decides for the whole loop: what is in a register there must be there again at every back edge. Values used in the
+//! loop come first, the nearest first, and are reloaded on the way in if need be: once before the loop rather than each time round.
+//! Values that only live through keep a register as far as the loop's greatest pressure leaves room. What an earlier round found to
+//! be lost at a back edge is left out.
+//!
+//! Who stays where: first those whom all predecessors have in the same register, then those who can stay where the hottest
+//! predecessor has them, then the rest.
+//!
+//! A parameter that gets no register lives in memory, where its arguments are stored on the edges.
+
+use super::registers::{CLASSES, bit, lowest, preg};
+use super::{Excluded, Forward, InReg, Input, MOVE_COST, RELOAD_COST};
+use crate::cfg::{Edge, Loop};
+use crate::ir::Block;
+use crate::live::{DEAD, EXIT_PENALTY, LiveIn};
+use crate::ssa::code::{NO_REG, Value};
+
+pub(super) const NO_CANDIDATE: u32 = u32::MAX;
+
+/// A value that might be in a register at the start of a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    value: Value,
+    next_use: u32,
+    /// Registers that it is in at the end of: every predecessor, some predecessor, the hottest that has it.
+    in_all: u64,
+    in_some: u64,
+    in_hottest: u64,
+    /// How many predecessors have it in a register, how often control comes from them, and from the hottest.
+    preds: u32,
+    frequency: f32,
+    hottest: f32,
+    is_param: bool,
+}
+
+impl Candidate {
+    fn new(value: Value, next_use: u32, is_param: bool) -> Self {
+        Self {
+            value,
+            next_use,
+            in_all: !0,
+            in_some: 0,
+            in_hottest: 0,
+            preds: 0,
+            frequency: 0.0,
+            hottest: -1.0,
+            is_param,
+        }
+    }
+
+    fn add_pred(&mut self, regs: u64, frequency: f32) {
+        self.in_all &= regs;
+        self.in_some |= regs;
+        if regs != 0 {
+            self.preds += 1;
+            self.frequency += frequency;
+            if frequency > self.hottest {
+                self.hottest = frequency;
+                self.in_hottest = regs;
+            }
+        }
+    }
+}
+
+impl Forward {
+    /// Sets the registers as they are at the start of `block`.
+    pub(super) fn enter_block(&mut self, on: &Input<'_>, block: Block) {
+        let preds = on.flow.graph.pred_edges(block);
+        let params = on.code.params(block);
+        if let [only] = preds
+            && params.is_empty()
+            && !on.flow.is_back_edge(*only)
+        {
+            self.go_on_from(on, on.flow.graph.edge(*only).from);
+            self.entry[block] = self.record_state();
+            return;
+        }
+        let header_of = on.flow.loops.is_header(block);
+        let (edges, total) = self.gather(on, block);
+        if let Some(of) = header_of {
+            self.gather_for_loop(on, block, of);
+        }
+        self.choose(on, block, header_of, edges);
+        self.place(on, header_of, edges);
+        self.entry[block] = self.record_state();
+        for &param in params {
+            if self.held[param] != 0 {
+                let reg = lowest(self.held[param]);
+                self.def_reg[param] = reg;
+                self.last_reg[param] = reg;
+            }
+        }
+        let missing = self.candidates.iter().any(|c| c.preds != edges);
+        self.candidates.clear();
+        if missing && total > 0.0 {
+            for &edge in preds {
+                if !on.flow.is_back_edge(edge) {
+                    self.note_edge(on, edge);
+                }
+            }
+        }
+    }
+
+    fn go_on_from(&mut self, on: &Input<'_>, from: Block) {
+        let (start, end) = self.exit[from];
+        for index in start as usize..end as usize {
+            let InReg { value, reg } = self.states[index];
+            if self.next_use[value] != DEAD {
+                self.put(reg.class().index(), reg.hw_enc() as u8, value);
+            } else if cfg!(debug_assertions) {
+                debug_assert!(on.code.values[value].class == reg.class());
+            }
+        }
+    }
+
+    /// Lists what the predecessors have in registers, and the parameters. Returns how many predecessors have been allocated, and how
+    /// often control comes from them.
+    fn gather(&mut self, on: &Input<'_>, block: Block) -> (u32, f32) {
+        self.candidates.clear();
+        let params = on.code.params(block);
+        for &param in params {
+            if on.next_uses.param_distance[param] != DEAD {
+                self.candidate_of[param] = self.candidates.len() as u32;
+                self.candidates.push(Candidate::new(param, self.next_use[param], true));
+            }
+        }
+        let (mut edges, mut total) = (0, 0.0);
+        for &edge in on.flow.graph.pred_edges(block) {
+            if on.flow.is_back_edge(edge) {
+                continue;
+            }
+            let from = on.flow.graph.edge(edge).from;
+            let frequency = on.flow.frequencies.of(from);
+            edges += 1;
+            total += frequency;
+            self.load_exit(from);
+            let (start, end) = self.exit[from];
+            for index in start as usize..end as usize {
+                let value = self.states[index].value;
+                let regs = self.at_exit[value];
+                if regs == 0 || self.next_use[value] == DEAD {
+                    continue;
+                }
+                // Each value once, though it may be in several registers. Arguments need their entry below, so keep it.
+                let at = self.candidate_of[value];
+                if at == NO_CANDIDATE {
+                    self.candidate_of[value] = self.candidates.len() as u32;
+                    let mut candidate = Candidate::new(value, self.next_use[value], false);
+                    if edges > 1 {
+                        candidate.in_all = 0;
+                    }
+                    candidate.add_pred(regs, frequency);
+                    self.candidates.push(candidate);
+                } else {
+                    let candidate = &mut self.candidates[at as usize];
+                    if !candidate.is_param && candidate.preds < edges {
+                        if candidate.preds + 1 < edges {
+                            candidate.in_all = 0;
+                        }
+                        // Missing predecessors never come back: count this one as if they were there only in `in_all`.
+                        candidate.add_pred(regs, frequency);
+                    }
+                }
+            }
+            for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
+                let at = self.candidate_of[param];
+                if at != NO_CANDIDATE {
+                    self.candidates[at as usize].add_pred(self.at_exit[arg], frequency);
+                }
+            }
+            self.clear_exit(from);
+        }
+        for candidate in &mut self.candidates {
+            self.candidate_of[candidate.value] = NO_CANDIDATE;
+            if candidate.preds < edges {
+                candidate.in_all = 0;
+            }
+        }
+        (edges, total)
+    }
+
+    /// At the header of `of`: adds what is used in the loop, wherever it is now, and leaves out what would be lost.
+    fn gather_for_loop(&mut self, on: &Input<'_>, block: Block, of: Loop) {
+        let first = self.excluded.partition_point(|x| x.header < block);
+        for index in first..self.excluded.len() {
+            let Excluded { header, value } = self.excluded[index];
+            if header != block {
+                break;
+            }
+            self.excluded_at[value] = block;
+        }
+        let excluded_at = &self.excluded_at;
+        self.candidates.retain(|c| c.is_param || excluded_at[c.value] != block);
+        for candidate in &self.candidates {
+            self.candidate_of[candidate.value] = 0;
+        }
+        for &LiveIn { value, distance } in on.loops.live_through(of) {
+            let known = self.candidate_of[value] != NO_CANDIDATE || self.excluded_at[value] == block;
+            if distance < EXIT_PENALTY && !known {
+                let mut candidate = Candidate::new(value, self.next_use[value], false);
+                candidate.in_all = 0;
+                self.candidates.push(candidate);
+            }
+        }
+        for candidate in &self.candidates {
+            self.candidate_of[candidate.value] = NO_CANDIDATE;
+        }
+        for index in first..self.excluded.len() {
+            let Excluded { header, value } = self.excluded[index];
+            if header != block {
+                break;
+            }
+            self.excluded_at[value] = Block::invalid();
+        }
+    }
+
+    /// Keeps the candidates that get a register; other parameters are born in memory.
+    fn choose(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>, edges: u32) {
+        let beyond_loop = self.pos.saturating_add(EXIT_PENALTY);
+        let mut room = CLASSES.map(|c| on.machine.allocatable[c].count_ones() as i32);
+        let mut through = [i32::MAX; 3];
+        if let Some(of) = header_of {
+            through = self.room_through(on, of, room);
+        }
+        if header_of.is_none() {
+            self.candidates.retain(|c| c.is_param || c.preds == edges);
+        }
+        self.candidates.sort_unstable_by_key(|c| (c.next_use, c.value));
+        let mut kept = 0;
+        for index in 0..self.candidates.len() {
+            let candidate = self.candidates[index];
+            let class = on.class(candidate.value);
+            let mut stays = room[class] > 0;
+            if stays && header_of.is_some() && !candidate.is_param && candidate.next_use >= beyond_loop {
+                stays = through[class] > 0 && candidate.preds == edges;
+                if stays {
+                    through[class] -= 1;
+                }
+            }
+            if stays {
+                room[class] -= 1;
+                self.candidates[kept] = candidate;
+                kept += 1;
+            } else if candidate.is_param {
+                self.born_in_memory(candidate.value, block, self.pos);
+            }
+        }
+        self.candidates.truncate(kept);
+    }
+
+    /// How many of the values that are not used in the loop, but live through it, can keep their register.
+    fn room_through(&self, on: &Input<'_>, of: Loop, room: [i32; 3]) -> [i32; 3] {
+        let mut unused = [0; 3];
+        for &LiveIn { value, distance } in on.loops.live_through(of) {
+            if distance >= EXIT_PENALTY {
+                unused[on.class(value)] += 1;
+            }
+        }
+        let info = on.loops.loops[of];
+        CLASSES.map(|c| {
+            let mut over = info.pressure[c] as i32 - room[c];
+            // Without another round to learn from, do not count on registers that a call in the loop takes away.
+            if on.rounds == 0 && info.has_call {
+                let survivors = (on.machine.allocatable[c] & on.code.survivors[c]).count_ones() as i32;
+                over = over.max(info.call_pressure[c] as i32 - survivors);
+            }
+            unused[c] - over.max(0)
+        })
+    }
+
+    /// Gives each candidate its register.
+    fn place(&mut self, on: &Input<'_>, header_of: Option<Loop>, edges: u32) {
+        let calls_in_loop = header_of.is_some_and(|of| on.loops.loops[of].has_call);
+        let mut candidates = core::mem::take(&mut self.candidates);
+        let mut todo = candidates.len();
+        for phase in 0..3 {
+            let mut left = 0;
+            for index in 0..todo {
+                let candidate = candidates[index];
+                let class = on.class(candidate.value);
+                let free = on.machine.allocatable[class] & !self.regs.occupied[class];
+                let survivors = on.code.survivors[class];
+                let wants_survivor = calls_in_loop && on.next_uses.crosses_call[candidate.value];
+                let reg = match phase {
+                    0 => {
+                        let same = if candidate.preds == edges { candidate.in_all & free } else { 0 };
+                        same_register(same, free, survivors, wants_survivor)
+                    }
+                    1 => {
+                        let hottest = candidate.in_hottest & free;
+                        let mut some = if hottest != 0 { hottest } else { candidate.in_some & free };
+                        if wants_survivor && free & survivors != 0 {
+                            some &= survivors;
+                        }
+                        if some != 0 { lowest(some) } else { NO_REG }
+                    }
+                    _ => self.pick(on, free, candidate.value, on.next_uses.wishes.wish[candidate.value], 0),
+                };
+                if reg == NO_REG {
+                    // Swapped to the front, to keep the whole list.
+                    candidates.swap(left, index);
+                    left += 1;
+                } else {
+                    self.put(class, reg, candidate.value);
+                    if candidate.is_param {
+                        self.last_reg[candidate.value] = reg;
+                    }
+                }
+            }
+            todo = left;
+        }
+        self.candidates = candidates;
+    }
+
+    /// Puts the registers at the end of `from` into `at_exit`, by value.
+    fn load_exit(&mut self, from: Block) {
+        let (start, end) = self.exit[from];
+        for index in start as usize..end as usize {
+            let InReg { value, reg } = self.states[index];
+            self.at_exit[value] |= bit(reg.hw_enc() as u8);
+        }
+    }
+
+    fn clear_exit(&mut self, from: Block) {
+        let (start, end) = self.exit[from];
+        for index in start as usize..end as usize {
+            self.at_exit[self.states[index].value] = 0;
+        }
+    }
+
+    /// Notes what the moves on `edge` will reload; on a back edge, also what that says about the header.
+    pub(super) fn note_edge(&mut self, on: &Input<'_>, edge: Edge) {
+        let data = on.flow.graph.edge(edge);
+        let params = on.code.params(data.to);
+        let is_back_edge = on.flow.is_back_edge(edge);
+        let pos = on.flow.edge_position(edge);
+        let frequency = on.flow.edge_frequency(edge);
+        self.load_exit(data.from);
+        let (start, end) = self.entry[data.to];
+        for index in start as usize..end as usize {
+            let InReg { value, reg } = self.states[index];
+            let def = on.code.values[value];
+            let mut source = value;
+            if def.is_param && def.block == data.to {
+                // Few blocks have many parameters, and those that do have most of them in memory.
+                let Some(param) = params.iter().position(|&p| p == value) else { continue };
+                source = on.code.arg(edge, param);
+            }
+            let regs = self.at_exit[source];
+            if regs == 0 {
+                self.note_reload(on, source, data.from, pos);
+                self.nest_cost += frequency * RELOAD_COST;
+                if is_back_edge && source == value {
+                    self.lost.push((Excluded { header: data.to, value }, frequency));
+                }
+            } else if regs & bit(reg.hw_enc() as u8) == 0 {
+                self.nest_cost += frequency * MOVE_COST;
+            }
+            debug_assert_eq!(preg(def.class.index(), reg.hw_enc() as u8), reg);
+        }
+        self.clear_exit(data.from);
+    }
+}
+
+/// One of the registers `same` that a value is in at the end of every predecessor. One that lives across the loop's calls should be
+/// in a register that survives them, and leave others to those who need not.
+fn same_register(same: u64, free: u64, survivors: u64, wants_survivor: bool) -> u8 {
+    let (first, second) = if wants_survivor { (survivors, !survivors) } else { (!survivors, survivors) };
+    if same & first != 0 {
+        lowest(same & first)
+    } else if same & second != 0 && (!wants_survivor || free & survivors == 0) {
+        lowest(same & second)
+    } else {
+        NO_REG
+    }
+}

@@ -1,0 +1,841 @@
+//! Allocating one instruction.
+//!
+//! Most instructions have early uses in registers, late definitions in registers, and perhaps a definition that reuses a use's
+//! register: [`Forward::simple`] does these. All others go step by step through [`Forward::general`]:
+//!
+//! 1. Fixed uses: their values move to their registers; whoever is there moves away, or is forgotten.
+//! 2. Registers of early fixed definitions are cleared.
+//! 3. Other uses: late ones, reused ones and those with a limit first, since they are choosier.
+//! 4. Reused inputs that live on are copied.
+//! 5. Early definitions.
+//! 6. Values that live on in registers that are about to be overwritten move to registers that are not, nearest next use first,
+//!    evicting farther ones. Moving is cheap; this alone halves the cost of code with calls.
+//! 7. What dies here is dropped, and what is overwritten.
+//! 8. Late definitions, fixed ones first.
+//!
+//! Steps 1 to 6 emit moves before the instruction, one after the other; each takes the state from one consistent picture of the
+//! registers to the next, so no parallel move is needed here.
+//!
+//! Taking operand after operand may run into a dead end where nearly all registers are needed. Instructions that might are marked
+//! [`flag::HARD`]; if one does, its registers are first planned as a whole (`plan`) and then taken like fixed ones.
+
+use super::registers::{Bits, bit, lowest, preg};
+use super::{Forward, Input, Loc, LocalMove, MOVE_COST, RELOAD_COST};
+use crate::Error;
+use crate::ir::{Inst, PReg, PerClass, RegClass};
+use crate::live::DEAD;
+use crate::output::Allocation;
+use crate::ssa::code::{NO_REG, Op, OpIndex, REUSED, Value, Want, flag};
+
+/// A use in "any" place is reloaded rather than read from its slot if its next use is at most this far behind.
+const NEAR: u32 = 16;
+
+/// The registers that the current instruction claims, by class.
+#[derive(Clone, Copy, Debug, Default)]
+struct Claims {
+    /// Fixed uses.
+    fixed: PerClass<u64>,
+    /// Early fixed definitions.
+    early_fixed: PerClass<u64>,
+    /// Overwritten at the late point: clobbers and late fixed definitions.
+    killed: PerClass<u64>,
+    /// Read by a use.
+    read: PerClass<u64>,
+    /// Read by late uses.
+    late: PerClass<u64>,
+    /// Taken over by definitions that reuse them.
+    reused: PerClass<u64>,
+    /// Written by definitions.
+    defined: PerClass<u64>,
+}
+
+/// Why an instruction could not be allocated.
+pub(super) enum Stuck {
+    /// No register of the class was left.
+    OutOfRegisters(RegClass),
+    /// The input is wrong.
+    Bad(Error),
+}
+
+impl Forward {
+    /// Allocates `inst`.
+    #[inline]
+    pub(super) fn allocate_inst(&mut self, on: &Input<'_>, inst: Inst, allocs: &mut [Allocation]) -> Result<(), Error> {
+        let flags = on.code.insts[inst].flags();
+        if flags & !(flag::DEFINES | flag::REUSE | flag::TERMINATOR) == 0 {
+            return self.simple(on, inst, flags, allocs).map_err(|class| Error::TooManyLiveRegs { inst, class });
+        }
+        let ops = on.code.op_range(inst);
+        let first = ops.start;
+        let ops = &on.code.ops.as_slice()[ops];
+        if flags & flag::HARD == 0 {
+            return self.general(on, ops, first, flags, allocs).map_err(|stuck| stuck.at(inst));
+        }
+        let before = self.save(ops, first);
+        let stuck = match self.general(on, ops, first, flags, allocs) {
+            Ok(()) => return Ok(()),
+            Err(Stuck::Bad(error)) => return Err(error),
+            Err(stuck) => stuck,
+        };
+        self.restore(on, &before, ops, first);
+        if !self.plan(on, inst, ops) {
+            return Err(stuck.at(inst));
+        }
+        let planned = core::mem::take(&mut self.planned);
+        let result = self.general(on, &planned, first, flags | flag::FIXED_USE | flag::KILLS, allocs);
+        self.planned = planned;
+        result.map_err(|stuck| stuck.at(inst))
+    }
+
+    /// Early uses and late definitions in registers, and reuse.
+    #[inline]
+    fn simple(&mut self, on: &Input<'_>, inst: Inst, flags: u8, allocs: &mut [Allocation]) -> Result<(), RegClass> {
+        let range = on.code.op_range(inst);
+        let first = range.start;
+        let ops = &on.code.ops.as_slice()[range];
+        for (k, op) in ops.iter().enumerate() {
+            if op.is_use() && self.held[op.value] & !on.machine.stack[on.class(op.value)] == 0 {
+                let class = on.class(op.value);
+                let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
+                let among = on.machine.allocatable[class];
+                let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+                self.bring(on, op.value, class, reg);
+                debug_assert!(self.next.as_slice()[first + k] >= self.pos);
+            }
+        }
+        for (k, op) in ops.iter().enumerate() {
+            if op.is_use() {
+                let class = on.class(op.value);
+                let reg = lowest(self.held[op.value] & !on.machine.stack[class]);
+                allocs[first + k] = Allocation::reg(preg(class, reg));
+                self.next_use[op.value] = self.next.as_slice()[first + k];
+            } else if op.want == Want::Ignored {
+                allocs[first + k] = ignored(*op);
+            }
+        }
+        if flags & flag::DEFINES == 0 {
+            self.drop_dead_uses(on, ops);
+            return Ok(());
+        }
+        let mut defined = [0; 3];
+        if flags & flag::REUSE != 0 {
+            let mut claims = Claims::default();
+            self.claim_uses(on, ops, first, allocs, &mut claims);
+            self.reuse(on, ops, first, allocs, &mut claims).map_err(|stuck| match stuck {
+                Stuck::OutOfRegisters(class) => class,
+                // Nothing is overwritten here that could be in the way.
+                Stuck::Bad(_) => RegClass::Int,
+            })?;
+            defined = claims.defined;
+        }
+        self.drop_dead_uses(on, ops);
+        for (k, op) in ops.iter().enumerate() {
+            if op.is_def() && op.want == Want::Reg {
+                let class = on.class(op.value);
+                let among = on.machine.allocatable[class] & !defined[class];
+                let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
+                let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+                defined[class] |= bit(reg);
+                self.define(op.value, class, reg, first + k, allocs);
+            }
+        }
+        for op in ops {
+            if op.is_def() && self.next_use[op.value] == DEAD {
+                self.drop_value(on.class(op.value), op.value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Any instruction.
+    fn general(
+        &mut self,
+        on: &Input<'_>,
+        ops: &[Op],
+        first: usize,
+        flags: u8,
+        allocs: &mut [Allocation],
+    ) -> Result<(), Stuck> {
+        let mut claims = Claims::default();
+        if flags & flag::KILLS != 0 {
+            claims.killed = on.code.clobber_sets[on.code.insts[self.inst].clobbers()];
+        }
+        if flags & (flag::KILLS | flag::FIXED_USE) != 0 {
+            for op in ops.iter().filter(|op| op.want == Want::Fixed) {
+                let claimed = match (op.is_def(), op.is_late()) {
+                    (false, _) => &mut claims.fixed,
+                    (true, false) => &mut claims.early_fixed,
+                    (true, true) => &mut claims.killed,
+                };
+                claimed[on.class(op.value)] |= bit(op.reg);
+            }
+            self.fixed_uses(on, ops, first, allocs, &mut claims)?;
+            self.clear_for_early_defs(on, &claims);
+        }
+        if flags & (flag::UNCOMMON | flag::HARD) != 0 {
+            for (k, op) in ops.iter().enumerate() {
+                if op.is_use() && op.want == Want::Reg && (op.is_late() || op.role & REUSED != 0 || op.reg < 6) {
+                    self.choosy_use(on, *op, first + k, allocs, &mut claims)?;
+                }
+            }
+        }
+        for (k, op) in ops.iter().enumerate() {
+            self.other_use(on, *op, first + k, flags, allocs, &mut claims)?;
+        }
+        for (k, op) in ops.iter().enumerate() {
+            if op.is_use() {
+                self.next_use[op.value] = self.next.as_slice()[first + k];
+            } else if op.want == Want::Ignored {
+                allocs[first + k] = ignored(*op);
+            }
+        }
+        if flags & flag::REUSE != 0 {
+            self.reuse(on, ops, first, allocs, &mut claims)?;
+        }
+        if flags & flag::UNCOMMON != 0 {
+            self.early_defs(on, ops, first, allocs, &mut claims)?;
+        }
+        if flags & flag::KILLS != 0 {
+            self.save_from_killed(on, &claims);
+        }
+        self.drop_dead_uses(on, ops);
+        for class in super::registers::CLASSES {
+            self.free_all(class, claims.killed[class]);
+        }
+        self.late_defs(on, ops, first, allocs, &mut claims)?;
+        for op in ops {
+            if op.is_def() && self.next_use[op.value] == DEAD {
+                self.drop_value(on.class(op.value), op.value);
+            }
+        }
+        if flags & flag::UNCOMMON != 0 {
+            self.leave_foreign_registers(on, ops)?;
+        }
+        Ok(())
+    }
+
+    /// Step 1: moves the values of fixed uses into their registers.
+    fn fixed_uses(
+        &mut self,
+        on: &Input<'_>,
+        ops: &[Op],
+        first: usize,
+        allocs: &mut [Allocation],
+        claims: &mut Claims,
+    ) -> Result<(), Stuck> {
+        let mut pending = core::mem::take(&mut self.pending);
+        pending.clear();
+        for (k, op) in ops.iter().enumerate() {
+            if op.is_use() && op.want == Want::Fixed {
+                let class = on.class(op.value);
+                if op.is_late() && claims.killed[class] & bit(op.reg) != 0 {
+                    return Err(self.bad(k, "a late use is fixed to a register that the instruction overwrites"));
+                }
+                let conflict = ops.iter().any(|o| {
+                    o.is_use()
+                        && o.want == Want::Fixed
+                        && o.reg == op.reg
+                        && o.value != op.value
+                        && on.class(o.value) == class
+                });
+                if conflict || claims.early_fixed[class] & bit(op.reg) != 0 {
+                    return Err(self.bad(k, "its register is needed for another value at the same time"));
+                }
+                allocs[first + k] = Allocation::reg(preg(class, op.reg));
+                claims.read[class] |= bit(op.reg);
+                if op.is_late() {
+                    claims.late[class] |= bit(op.reg);
+                }
+                if op.role & REUSED != 0 {
+                    claims.reused[class] |= bit(op.reg);
+                }
+                pending.push(OpIndex::new(k));
+            }
+        }
+        while !pending.is_empty() {
+            let mut k = 0;
+            let before = pending.len();
+            while k < pending.len() {
+                let op = ops[pending[k].index()];
+                if self.fill_fixed(on, op, claims)? {
+                    pending.swap_remove(k);
+                } else {
+                    k += 1;
+                }
+            }
+            if pending.len() == before {
+                // Each of them waits for a value that is needed. Move one away.
+                let op = ops[pending[0].index()];
+                self.move_away(on, on.class(op.value), op.reg, claims);
+            }
+        }
+        self.pending = pending;
+        Ok(())
+    }
+
+    /// Moves the value of a fixed use into its register, unless a value is there that is needed and nowhere else.
+    fn fill_fixed(&mut self, on: &Input<'_>, op: Op, claims: &Claims) -> Result<bool, Stuck> {
+        let class = on.class(op.value);
+        if self.regs.is_occupied(class, op.reg) {
+            let there = self.regs.value(class, op.reg);
+            if there == op.value {
+                return Ok(true);
+            }
+            if self.held[there] == bit(op.reg) && self.next_use[there] != DEAD {
+                return Ok(false);
+            }
+            self.free(class, op.reg);
+        }
+        let is_stack = on.machine.stack[class] & bit(op.reg) != 0;
+        if is_stack && self.held[op.value] & !on.machine.stack[class] == 0 {
+            // Memory to memory: by way of a register.
+            let among = on.machine.allocatable[class] & !claims.fixed[class] & !claims.early_fixed[class];
+            let by = self.take(on, among, op.value, NO_REG, 0, 0).ok_or_else(|| out_of_registers(on, op.value))?;
+            self.bring(on, op.value, class, by);
+        }
+        self.bring(on, op.value, class, op.reg);
+        Ok(true)
+    }
+
+    /// Moves the value in `reg` to another register, or forgets it.
+    fn move_away(&mut self, on: &Input<'_>, class: usize, reg: u8, claims: &Claims) {
+        let value = self.regs.value(class, reg);
+        let among = on.machine.allocatable[class] & !claims.fixed[class] & !claims.early_fixed[class];
+        let used_here = self.next_use[value] == self.pos;
+        let free = among & !self.regs.occupied[class];
+        let mut to = NO_REG;
+        if free != 0 {
+            // A value that is read here and then no more leaves the registers that survive to others.
+            let lives_on = !used_here || self.lives_on(on, value);
+            let better = if lives_on { free & !claims.killed[class] } else { free & claims.killed[class] };
+            to = self.pick(on, if better != 0 { better } else { free }, value, NO_REG, 0);
+        } else if let Some(victim) = self.victim(on, class, among, claims.killed[class])
+            && (used_here || victim.next_use > self.next_use[value])
+        {
+            self.free(class, victim.reg);
+            to = victim.reg;
+        }
+        if to != NO_REG {
+            self.bring(on, value, class, to);
+        }
+        self.free(class, reg);
+    }
+
+    /// Is `value`, which this instruction uses, used again behind it?
+    fn lives_on(&self, on: &Input<'_>, value: Value) -> bool {
+        let range = on.code.op_range(self.inst);
+        let last = range.rev().find(|&op| {
+            let op = on.code.ops.as_slice()[op];
+            op.is_use() && op.value == value
+        });
+        last.is_some_and(|op| self.next.as_slice()[op] != DEAD)
+    }
+
+    /// Step 2: the registers of early fixed definitions are the definitions' before the instruction.
+    fn clear_for_early_defs(&mut self, on: &Input<'_>, claims: &Claims) {
+        for class in super::registers::CLASSES {
+            for reg in Bits(claims.early_fixed[class] & self.regs.occupied[class]) {
+                let value = self.regs.value(class, reg);
+                if self.held[value] == bit(reg) && self.next_use[value] != DEAD {
+                    self.move_away(on, class, reg, claims);
+                } else {
+                    self.free(class, reg);
+                }
+            }
+        }
+    }
+
+    /// Step 3, the choosy ones: a use that is late, reused, or has a limit.
+    fn choosy_use(
+        &mut self,
+        on: &Input<'_>,
+        op: Op,
+        at: usize,
+        allocs: &mut [Allocation],
+        claims: &mut Claims,
+    ) -> Result<(), Stuck> {
+        let class = on.class(op.value);
+        let mut allowed = on.machine.allocatable[class] & op.limit_mask() & !claims.early_fixed[class];
+        if op.is_late() {
+            allowed &= !claims.killed[class] & !claims.reused[class];
+        }
+        if op.role & REUSED != 0 {
+            allowed &= !claims.killed[class] & !claims.late[class] & !claims.reused[class];
+        }
+        self.use_in(on, op, at, allowed, allocs, claims)
+    }
+
+    /// Puts a use in one of the registers `allowed`: where its value is, if it is in one of them.
+    fn use_in(
+        &mut self,
+        on: &Input<'_>,
+        op: Op,
+        at: usize,
+        allowed: u64,
+        allocs: &mut [Allocation],
+        claims: &mut Claims,
+    ) -> Result<(), Stuck> {
+        let class = on.class(op.value);
+        let have = self.held[op.value] & allowed;
+        let reg = if have != 0 {
+            lowest(have)
+        } else {
+            let among = allowed & !claims.fixed[class] & !claims.read[class];
+            let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]) | claims.killed[class];
+            let killed = claims.killed[class];
+            let lives_on = self.next.as_slice()[at] != DEAD;
+            let hint = if op.hint != NO_REG && killed & bit(op.hint) != 0 && lives_on { NO_REG } else { op.hint };
+            let reg =
+                self.take(on, among, op.value, hint, avoid, killed).ok_or_else(|| out_of_registers(on, op.value))?;
+            self.bring(on, op.value, class, reg);
+            reg
+        };
+        allocs[at] = Allocation::reg(preg(class, reg));
+        claims.read[class] |= bit(reg);
+        if op.is_late() {
+            claims.late[class] |= bit(reg);
+        }
+        if op.role & REUSED != 0 {
+            claims.reused[class] |= bit(reg);
+        }
+        Ok(())
+    }
+
+    /// Step 3, the rest: uses in any register, in any place, on the stack.
+    fn other_use(
+        &mut self,
+        on: &Input<'_>,
+        op: Op,
+        at: usize,
+        flags: u8,
+        allocs: &mut [Allocation],
+        claims: &mut Claims,
+    ) -> Result<(), Stuck> {
+        if !op.is_use() || op.want == Want::Fixed {
+            return Ok(());
+        }
+        let class = on.class(op.value);
+        let mut allowed = on.machine.allocatable[class] & !claims.early_fixed[class];
+        match op.want {
+            Want::Reg => {
+                let choosy = op.is_late() || op.role & REUSED != 0 || op.reg < 6;
+                if choosy && flags & (flag::UNCOMMON | flag::HARD) != 0 {
+                    return Ok(());
+                }
+                self.use_in(on, op, at, allowed, allocs, claims)
+            }
+            Want::Any => {
+                if op.is_late() {
+                    allowed &= !claims.killed[class] & !claims.reused[class];
+                }
+                let next = self.next.as_slice()[at];
+                let room = allowed & !self.regs.occupied[class] & !claims.fixed[class];
+                let again_soon = next != DEAD && next - self.pos <= NEAR && room != 0;
+                if self.held[op.value] & allowed != 0 || again_soon {
+                    return self.use_in(on, op, at, allowed, allocs, claims);
+                }
+                self.use_in_slot(on, op.value, at);
+                Ok(())
+            }
+            _ => {
+                let in_frame = self.held[op.value] & on.machine.stack[class];
+                let overwritten = claims.killed[class] | claims.early_fixed[class];
+                if in_frame & !overwritten != 0 {
+                    allocs[at] = Allocation::reg(preg(class, lowest(in_frame & !overwritten)));
+                } else {
+                    self.use_in_slot(on, op.value, at);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn use_in_slot(&mut self, on: &Input<'_>, value: Value, at: usize) {
+        self.note_reload(on, value, self.block, self.pos);
+        self.slot_operands.push((OpIndex::new(at), value));
+    }
+
+    /// For [`Forward::simple`]: what [`Forward::use_in`] would have claimed.
+    fn claim_uses(&self, on: &Input<'_>, ops: &[Op], first: usize, allocs: &mut [Allocation], claims: &mut Claims) {
+        for (k, op) in ops.iter().enumerate() {
+            if op.is_use() {
+                let class = on.class(op.value);
+                let mut reg = allocs[first + k].index() as u8 & 63;
+                if op.role & REUSED != 0 {
+                    let others = self.held[op.value] & !claims.reused[class] & !on.machine.stack[class];
+                    if claims.reused[class] & bit(reg) != 0 && others != 0 {
+                        reg = lowest(others);
+                        allocs[first + k] = Allocation::reg(preg(class, reg));
+                    }
+                    claims.reused[class] |= bit(reg);
+                }
+                claims.read[class] |= bit(reg);
+            }
+        }
+    }
+
+    /// Step 4: a definition takes over its input's register. If the input lives on, it must be in another one too.
+    fn reuse(
+        &mut self,
+        on: &Input<'_>,
+        ops: &[Op],
+        first: usize,
+        allocs: &mut [Allocation],
+        claims: &mut Claims,
+    ) -> Result<(), Stuck> {
+        for (k, op) in ops.iter().enumerate() {
+            if op.want != Want::Reuse {
+                continue;
+            }
+            let at_input = first + usize::from(op.reg);
+            let input = ops[usize::from(op.reg)];
+            let class = on.class(op.value);
+            let mut reg = allocs[at_input].index() as u8 & 63;
+            if claims.killed[class] & bit(reg) != 0 {
+                return Err(self.bad(k, "it reuses a register that the instruction overwrites"));
+            }
+            if claims.defined[class] & bit(reg) != 0 {
+                // Two definitions reuse one value's register, which the first has taken over.
+                return Err(out_of_registers(on, op.value).into());
+            }
+            let is_fixed = input.want == Want::Fixed;
+            let lives_on = self.next_use[input.value] != DEAD;
+            let needed = claims.late[class] & bit(reg) != 0;
+            if lives_on || needed {
+                let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
+                let others = self.held[input.value] & !overwritten & !bit(reg) & !on.machine.stack[class];
+                if others == 0 {
+                    let copy = self.room_for_copy(on, op, input, is_fixed, reg, claims);
+                    if let Some(copy) = copy {
+                        self.bring(on, input.value, class, copy);
+                        let fits = input.limit_mask() & bit(copy) != 0;
+                        if !is_fixed && op.hint != reg && fits && !needed {
+                            allocs[at_input] = Allocation::reg(preg(class, copy));
+                            claims.read[class] |= bit(copy);
+                            reg = copy;
+                        }
+                    } else if needed {
+                        return Err(out_of_registers(on, op.value).into());
+                    }
+                } else if !is_fixed && op.hint != NO_REG && others & bit(op.hint) & input.limit_mask() != 0 && !needed {
+                    reg = op.hint;
+                    allocs[at_input] = Allocation::reg(preg(class, reg));
+                    claims.read[class] |= bit(reg);
+                }
+                self.free(class, reg);
+            } else if self.held[input.value] & claims.reused[class] & !bit(reg) != 0 {
+                // Another definition reuses another copy of the same value: it is still to come.
+                self.free(class, reg);
+            } else {
+                self.drop_value(class, input.value);
+            }
+            claims.defined[class] |= bit(reg);
+            self.next_use[op.value] = self.next.as_slice()[first + k];
+            self.define_in(op.value, class, reg, first + k, allocs);
+        }
+        Ok(())
+    }
+
+    /// A register for a copy of a reused input that lives on, if one is free or holds something that is needed later still.
+    fn room_for_copy(
+        &mut self,
+        on: &Input<'_>,
+        def: &Op,
+        input: Op,
+        is_fixed: bool,
+        reg: u8,
+        claims: &Claims,
+    ) -> Option<u8> {
+        let class = on.class(input.value);
+        let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
+        let among = on.machine.allocatable[class] & !overwritten & !claims.fixed[class] & !claims.early_fixed[class];
+        let free = among & !self.regs.occupied[class];
+        if free != 0 {
+            let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
+            // Either the copy lives on, or the definition is made in it, whichever suits the definition's wish.
+            return Some(if is_fixed || def.hint == reg {
+                self.pick(on, free, input.value, NO_REG, avoid)
+            } else {
+                self.pick(on, free, def.value, def.hint, avoid)
+            });
+        }
+        let victim = self.victim(on, class, among & !claims.read[class], claims.killed[class])?;
+        let must = claims.late[class] & bit(reg) != 0;
+        (must || victim.next_use > self.next_use[input.value]).then(|| {
+            self.free(class, victim.reg);
+            victim.reg
+        })
+    }
+
+    /// Step 5: definitions that occupy their place while the uses are read.
+    fn early_defs(
+        &mut self,
+        on: &Input<'_>,
+        ops: &[Op],
+        first: usize,
+        allocs: &mut [Allocation],
+        claims: &mut Claims,
+    ) -> Result<(), Stuck> {
+        for (k, op) in ops.iter().enumerate() {
+            if !op.is_def() || op.is_late() {
+                continue;
+            }
+            let class = on.class(op.value);
+            let reg = match op.want {
+                Want::Fixed => {
+                    if (claims.killed[class] | claims.read[class] | claims.defined[class]) & bit(op.reg) != 0 {
+                        return Err(self.bad(k, "its register is needed for another value at the same time"));
+                    }
+                    self.free_all(class, bit(op.reg));
+                    Some(op.reg)
+                }
+                _ => {
+                    let taken = claims.read[class] | claims.fixed[class] | claims.early_fixed[class];
+                    let among = on.machine.allocatable[class]
+                        & op.limit_mask()
+                        & !taken
+                        & !claims.killed[class]
+                        & !claims.defined[class];
+                    self.place_def(on, *op, first + k, among, claims)?
+                }
+            };
+            self.finish_def(on, *op, first + k, reg, allocs, claims);
+        }
+        Ok(())
+    }
+
+    /// A register for a definition; none if it is, or had better be, made on the stack.
+    fn place_def(
+        &mut self,
+        on: &Input<'_>,
+        op: Op,
+        at: usize,
+        among: u64,
+        claims: &Claims,
+    ) -> Result<Option<u8>, Stuck> {
+        let class = on.class(op.value);
+        let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
+        match op.want {
+            Want::Stack => Ok(None),
+            Want::Any => {
+                let free = among & !self.regs.occupied[class];
+                if free != 0 {
+                    return Ok(Some(self.pick(on, free, op.value, op.hint, avoid)));
+                }
+                let victim = self.victim(on, class, among, claims.killed[class]);
+                let next = self.next.as_slice()[at];
+                Ok(victim.filter(|victim| victim.next_use > next).map(|victim| {
+                    self.free(class, victim.reg);
+                    victim.reg
+                }))
+            }
+            _ => {
+                let reg = self.take(on, among, op.value, op.hint, avoid, claims.killed[class]);
+                reg.map(Some).ok_or_else(|| out_of_registers(on, op.value).into())
+            }
+        }
+    }
+
+    fn finish_def(
+        &mut self,
+        on: &Input<'_>,
+        op: Op,
+        at: usize,
+        reg: Option<u8>,
+        allocs: &mut [Allocation],
+        claims: &mut Claims,
+    ) {
+        if let Some(reg) = reg {
+            let class = on.class(op.value);
+            claims.defined[class] |= bit(reg);
+            self.define(op.value, class, reg, at, allocs);
+        } else {
+            self.next_use[op.value] = self.next.as_slice()[at];
+            self.born_in_memory(op.value, self.block, self.pos);
+            self.slot_operands.push((OpIndex::new(at), op.value));
+        }
+    }
+
+    /// Step 6: moves values that live on out of registers that will be overwritten.
+    fn save_from_killed(&mut self, on: &Input<'_>, claims: &Claims) {
+        for class in super::registers::CLASSES {
+            let killed = claims.killed[class];
+            let in_danger = killed & self.regs.occupied[class];
+            if in_danger == 0 {
+                continue;
+            }
+            let stack = on.machine.stack[class];
+            let mut rescue = [(0u32, 0u8); 64];
+            let mut count = 0;
+            for reg in Bits(in_danger) {
+                let value = self.regs.value(class, reg);
+                let needed = self.next_use[value] != DEAD && self.held[value] & !killed & !stack == 0;
+                // One rescue a value: from the lowest of its registers.
+                if needed && self.held[value] & in_danger & (bit(reg) - 1) == 0 {
+                    rescue[count] = (self.next_use[value], reg);
+                    count += 1;
+                }
+            }
+            rescue[..count].sort_unstable();
+            let among = on.machine.allocatable[class]
+                & !killed
+                & !claims.read[class]
+                & !claims.defined[class]
+                & !claims.early_fixed[class];
+            for &(next_use, reg) in &rescue[..count] {
+                let value = self.regs.value(class, reg);
+                let free = among & !self.regs.occupied[class];
+                let to = if free != 0 {
+                    self.pick(on, free, value, NO_REG, 0)
+                } else {
+                    match self.victim(on, class, among, killed) {
+                        Some(victim) if victim.next_use > next_use => {
+                            self.free(class, victim.reg);
+                            victim.reg
+                        }
+                        _ => continue,
+                    }
+                };
+                self.bring(on, value, class, to);
+            }
+        }
+    }
+
+    /// Step 7: forgets the uses that are not used again.
+    #[inline(always)]
+    fn drop_dead_uses(&mut self, on: &Input<'_>, ops: &[Op]) {
+        for op in ops {
+            if op.is_use() && self.next_use[op.value] == DEAD {
+                self.drop_value(on.class(op.value), op.value);
+            }
+        }
+    }
+
+    /// Step 8: definitions that are made when all early uses have been read.
+    fn late_defs(
+        &mut self,
+        on: &Input<'_>,
+        ops: &[Op],
+        first: usize,
+        allocs: &mut [Allocation],
+        claims: &mut Claims,
+    ) -> Result<(), Stuck> {
+        for (k, op) in ops.iter().enumerate() {
+            if op.is_def() && op.is_late() && op.want == Want::Fixed {
+                let class = on.class(op.value);
+                let taken = claims.late[class] | claims.defined[class];
+                let clobbered = on.code.clobber_sets[on.code.insts[self.inst].clobbers()][class];
+                if (taken | clobbered) & bit(op.reg) != 0 {
+                    return Err(self.bad(k, "its register is needed for another value at the same time"));
+                }
+                self.free_all(class, bit(op.reg));
+                claims.defined[class] |= bit(op.reg);
+                self.define(op.value, class, op.reg, first + k, allocs);
+            }
+        }
+        // Those with a limit before those without.
+        for pass in 0..2 {
+            for (k, op) in ops.iter().enumerate() {
+                let ours = op.is_def() && op.is_late() && !matches!(op.want, Want::Fixed | Want::Reuse);
+                if !ours || (op.reg >= 6) != (pass == 1) {
+                    continue;
+                }
+                let class = on.class(op.value);
+                let taken = claims.late[class] | claims.defined[class] | claims.killed[class];
+                let among = on.machine.allocatable[class] & op.limit_mask() & !taken;
+                let reg = self.place_def(on, *op, first + k, among, claims)?;
+                self.finish_def(on, *op, first + k, reg, allocs, claims);
+            }
+        }
+        Ok(())
+    }
+
+    /// A register that is not ours to allocate holds nothing beyond the instruction that names it.
+    fn leave_foreign_registers(&mut self, on: &Input<'_>, ops: &[Op]) -> Result<(), Stuck> {
+        for op in ops.iter().filter(|op| op.want == Want::Fixed) {
+            let class = on.class(op.value);
+            let ours = on.machine.allocatable[class] | on.machine.stack[class];
+            if ours & bit(op.reg) != 0 || !self.regs.is_occupied(class, op.reg) {
+                continue;
+            }
+            if op.is_def() && self.held[op.value] == bit(op.reg) {
+                let among = on.machine.allocatable[class];
+                let to = self.take(on, among, op.value, op.hint, 0, 0).ok_or_else(|| out_of_registers(on, op.value))?;
+                let (from, to_loc) = (Loc::reg(preg(class, op.reg)), Loc::reg(preg(class, to)));
+                self.moves.push(LocalMove { inst: self.inst, after: true, from, to: to_loc });
+                self.put(class, to, op.value);
+                self.def_reg[op.value] = to;
+            }
+            self.free(class, op.reg);
+        }
+        Ok(())
+    }
+
+    /// Makes `value` in `reg`, as operand `at` says.
+    #[inline(always)]
+    fn define(&mut self, value: Value, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
+        self.next_use[value] = self.next.as_slice()[at];
+        self.define_in(value, class, reg, at, allocs);
+    }
+
+    #[inline(always)]
+    fn define_in(&mut self, value: Value, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
+        self.put(class, reg, value);
+        allocs[at] = Allocation::reg(preg(class, reg));
+        self.def_reg[value] = reg;
+        let becomes = self.becomes[value];
+        if becomes.is_valid() && self.last_reg[becomes] == NO_REG {
+            self.last_reg[becomes] = reg;
+        }
+    }
+
+    /// Emits a move before the instruction that puts `value` into the free register `reg`: from a register if it is in one, else from
+    /// the frame.
+    #[inline]
+    fn bring(&mut self, on: &Input<'_>, value: Value, class: usize, reg: u8) {
+        let held = self.held[value];
+        let in_registers = held & !on.machine.stack[class];
+        let from = if in_registers != 0 {
+            self.nest_cost += self.frequency * MOVE_COST;
+            Loc::reg(preg(class, lowest(in_registers)))
+        } else {
+            self.nest_cost += self.frequency * RELOAD_COST;
+            if held != 0 {
+                Loc::reg(preg(class, lowest(held)))
+            } else {
+                self.note_reload(on, value, self.block, self.pos);
+                Loc::slot_of(value)
+            }
+        };
+        self.moves.push(LocalMove { inst: self.inst, after: false, from, to: Loc::reg(preg(class, reg)) });
+        self.put(class, reg, value);
+    }
+
+    fn bad(&self, operand: usize, why: &'static str) -> Stuck {
+        Stuck::Bad(Error::BadConstraint { inst: self.inst, operand, why })
+    }
+}
+
+impl Stuck {
+    fn at(self, inst: Inst) -> Error {
+        match self {
+            Self::OutOfRegisters(class) => Error::TooManyLiveRegs { inst, class },
+            Self::Bad(error) => error,
+        }
+    }
+}
+
+impl From<RegClass> for Stuck {
+    fn from(class: RegClass) -> Self {
+        Self::OutOfRegisters(class)
+    }
+}
+
+#[cold]
+fn out_of_registers(on: &Input<'_>, value: Value) -> RegClass {
+    on.code.values[value].class
+}
+
+fn ignored(op: Op) -> Allocation {
+    Allocation::reg(PReg::from_index(op.value.index()))
+}

@@ -1,0 +1,499 @@
+//! The forward pass: spilling and assignment in one walk over the code.
+//!
+//! Blocks come in loop-contiguous topological order, so that all predecessors of a block but the sources of back edges have been
+//! allocated when the block is. The pass holds which value is in each register; a value may be in several.
+//!
+//! - **Eviction forgets** (`registers`). An SSA value never changes, so nothing is stored when it loses its register; only a later
+//!   reload, which finds it in no register, notes that it needs a slot (`spills`), and the store is placed when all reloads are
+//!   known. The victim is a spare copy, else the value with the farthest next use: Belady's MIN.
+//! - **Block entries** (`entry`). At a join, the values stay in registers that all predecessors have in registers. At a loop
+//!   header, the values used in the loop come first. The registers at the entry of each block and at its exit are recorded; the moves
+//!   on the edges follow from them later.
+//! - **Instructions** (`inst`) bring their uses into registers, save values from registers that the instruction overwrites, and
+//!   place their definitions. `plan` is the way out for instructions that need nearly all registers.
+//! - **Feedback.** A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register in the
+//!   loop anyway. When an outermost loop nest is done and the reloads so lost weigh enough, the nest is rolled back and allocated
+//!   again with these values left out of the header's registers; up to [`Input::rounds`] times. Code outside of loops is allocated
+//!   once.
+//!
+//! Sources: Braun and Hack (CC 2009) for the spilling; Braun, Mallach and Hack, *Preference-Guided Register Assignment* (CC 2010) for
+//! the assignment; Go's `regalloc.go` for several copies a value and for forgetting.
+//!
+//! **Cost.** Each instruction is handled in time proportional to its operands, and to the number of registers where it must evict;
+//! each block boundary in time proportional to the registers and to the lists of `live`, both bounded. With feedback, up to
+//! `rounds + 1` times that for code in loops.
+
+mod entry;
+mod inst;
+mod plan;
+mod registers;
+mod spills;
+
+pub(crate) use spills::{Memory, Spill};
+
+use crate::Error;
+use crate::cfg::{FlowGraph, Loop};
+use crate::ir::entity::TypedVec;
+use crate::ir::{Block, Inst, Machine, PReg, PerClass};
+use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses, exit_penalty};
+use crate::output::Allocation;
+use crate::ssa::code::{Code, NO_REG, Op, OpIndex, Value, flag};
+use alloc::vec::Vec;
+use entry::Candidate;
+use registers::{Bits, RegFile, preg};
+
+/// What the pass reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'a> {
+    pub(crate) code: &'a Code,
+    pub(crate) flow: &'a FlowGraph,
+    pub(crate) next_uses: &'a NextUses,
+    pub(crate) loops: &'a LoopLiveness,
+    pub(crate) machine: &'a Machine,
+    /// How often a loop nest may be allocated again.
+    pub(crate) rounds: usize,
+}
+
+impl Input<'_> {
+    #[inline(always)]
+    fn class(&self, value: Value) -> usize {
+        self.code.values[value].class.index()
+    }
+}
+
+/// Reloads lost at back edges must weigh this part of a nest's cost for it to be allocated again.
+const WORTH_ANOTHER_ROUND: f32 = 0.02;
+
+/// The weights of moves in the cost of a nest: those of the usual cost model.
+const MOVE_COST: f32 = 0.2;
+const RELOAD_COST: f32 = 4.0;
+
+/// A place, before slots have numbers: a register, or the slot of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loc(u32);
+
+impl Loc {
+    const SLOT: u32 = 1 << 31;
+
+    #[inline(always)]
+    pub(crate) fn reg(reg: PReg) -> Self {
+        Self(reg.index() as u32)
+    }
+
+    #[inline(always)]
+    pub(crate) fn slot_of(value: Value) -> Self {
+        Self(value.0 | Self::SLOT)
+    }
+
+    /// The place as the client knows it.
+    #[inline]
+    pub(crate) fn resolve(self, slot_of: impl FnOnce(Value) -> Allocation) -> Allocation {
+        if self.0 & Self::SLOT != 0 {
+            slot_of(Value(self.0 & !Self::SLOT))
+        } else {
+            Allocation::reg(PReg::from_index(self.0 as usize))
+        }
+    }
+}
+
+/// A move next to an instruction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalMove {
+    pub(crate) inst: Inst,
+    /// After the instruction rather than before.
+    pub(crate) after: bool,
+    pub(crate) from: Loc,
+    pub(crate) to: Loc,
+}
+
+/// A value in a register at a block's boundary.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InReg {
+    pub(crate) value: Value,
+    pub(crate) reg: PReg,
+}
+
+/// A value that a loop header had better not hold in a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Excluded {
+    header: Block,
+    value: Value,
+}
+
+/// A range of [`Forward::states`].
+type StateRange = (u32, u32);
+
+/// The pass, with its storage and results.
+#[derive(Debug, Default)]
+pub(crate) struct Forward {
+    // Results.
+    /// The moves next to instructions, in the order of each block's code.
+    pub(crate) moves: Vec<LocalMove>,
+    /// Operands that are in the slot of a value.
+    pub(crate) slot_operands: Vec<(OpIndex, Value)>,
+    /// What is known of each value's life in memory.
+    pub(crate) spills: TypedVec<Value, Spill>,
+    /// The values that live in memory somewhere.
+    pub(crate) spilled: Vec<Value>,
+    /// The register that a value is made in.
+    pub(crate) def_reg: TypedVec<Value, u8>,
+    /// Every register that holds a value somewhere.
+    pub(crate) used: PerClass<u64>,
+    /// Loop nests allocated again, counted once each time.
+    pub(crate) feedback_rounds: usize,
+    states: Vec<InReg>,
+    entry: TypedVec<Block, StateRange>,
+    exit: TypedVec<Block, StateRange>,
+
+    // Where the walk is.
+    regs: RegFile,
+    /// The registers that hold a value, by number in its class.
+    held: TypedVec<Value, u64>,
+    block: Block,
+    inst: Inst,
+    pos: u32,
+    frequency: f32,
+    /// Position of a value's next use from here.
+    next_use: TypedVec<Value, u32>,
+    /// The same by way of the back edge of a loop around this block: what `next_use` falls back to at a block's start.
+    round_loop: TypedVec<Value, u32>,
+    round_loop_saved: Vec<(Value, u32)>,
+    open_loops: Vec<(Loop, usize)>,
+    touched: Vec<Value>,
+    /// Position of the next use behind each operand.
+    next: TypedVec<OpIndex, u32>,
+
+    // Preferences.
+    /// The parameter that a value becomes over an edge, a back edge if there is one.
+    becomes: TypedVec<Value, Value>,
+    /// The register that a parameter, or a value that becomes it, was last in.
+    last_reg: TypedVec<Value, u8>,
+
+    // Feedback.
+    in_nest: bool,
+    journal: Vec<(Value, Spill)>,
+    nest_cost: f32,
+    lost: Vec<(Excluded, f32)>,
+    excluded: Vec<Excluded>,
+    excluded_at: TypedVec<Value, Block>,
+
+    // Scratch of the steps.
+    at_exit: TypedVec<Value, u64>,
+    candidate_of: TypedVec<Value, u32>,
+    candidates: Vec<Candidate>,
+    pending: Vec<OpIndex>,
+    planned: Vec<Op>,
+}
+
+impl Forward {
+    /// The registers at the start of `block`, behind the moves on its edges.
+    #[inline]
+    pub(crate) fn at_entry(&self, block: Block) -> &[InReg] {
+        let (start, end) = self.entry[block];
+        &self.states[start as usize..end as usize]
+    }
+
+    /// The registers at the end of `block`.
+    #[inline]
+    pub(crate) fn at_exit(&self, block: Block) -> &[InReg] {
+        let (start, end) = self.exit[block];
+        &self.states[start as usize..end as usize]
+    }
+
+    /// Allocates the function; `allocs` has an entry for each operand.
+    pub(crate) fn run(&mut self, on: &Input<'_>, allocs: &mut [Allocation]) -> Result<(), Error> {
+        self.clear(on);
+        self.find_becomes(on);
+        let order = on.flow.order.order();
+        let mut at = 0;
+        while at < order.len() {
+            let of = on.flow.loops.block_loop(order[at]);
+            if of == Loop::ROOT {
+                self.allocate_block(on, order[at], true, allocs)?;
+                at += 1;
+            } else {
+                // A loop's blocks are consecutive, and the first one met is the header of an outermost loop.
+                let end = on.flow.order.loop_end(on.flow.outermost(of)) as usize + 1;
+                self.allocate_nest(on, &order[at..end], allocs)?;
+                at = end;
+            }
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self, on: &Input<'_>) {
+        let (values, blocks) = (on.code.values.len(), on.flow.graph.num_blocks());
+        self.moves.clear();
+        self.slot_operands.clear();
+        self.spills.reset(values, Spill::default());
+        self.spilled.clear();
+        self.def_reg.reset(values, NO_REG);
+        self.used = [0; 3];
+        self.feedback_rounds = 0;
+        self.states.clear();
+        self.entry.reset(blocks, (0, 0));
+        self.exit.reset(blocks, (0, 0));
+        self.regs.occupied = [0; 3];
+        self.held.reset(values, 0);
+        self.next_use.reset(values, DEAD);
+        self.round_loop.reset(values, DEAD);
+        self.round_loop_saved.clear();
+        self.open_loops.clear();
+        self.next.reset(on.code.ops.len(), DEAD);
+        self.becomes.reset(values, Value::invalid());
+        self.last_reg.reset(values, NO_REG);
+        self.in_nest = false;
+        self.journal.clear();
+        self.lost.clear();
+        self.excluded.clear();
+        self.excluded_at.reset(values, Block::invalid());
+        self.at_exit.reset(values, 0);
+        self.candidate_of.reset(values, entry::NO_CANDIDATE);
+    }
+
+    /// Which parameter each value becomes: the hottest edge, a back edge, decides.
+    fn find_becomes(&mut self, on: &Input<'_>) {
+        let graph = &on.flow.graph;
+        for edge in graph.edges() {
+            let to = graph.edge(edge).to;
+            let params = on.code.params(to);
+            if params.is_empty() {
+                continue;
+            }
+            let back = on.flow.is_back_edge(edge);
+            for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
+                if back || self.becomes[arg].is_invalid() {
+                    self.becomes[arg] = param;
+                }
+            }
+        }
+    }
+
+    /// Allocates an outermost loop nest, again and again while that promises to pay.
+    fn allocate_nest(&mut self, on: &Input<'_>, blocks: &[Block], allocs: &mut [Allocation]) -> Result<(), Error> {
+        let (moves, slot_operands) = (self.moves.len(), self.slot_operands.len());
+        let (states, spilled, used) = (self.states.len(), self.spilled.len(), self.used);
+        self.in_nest = on.rounds > 0;
+        self.excluded.clear();
+        for round in 0.. {
+            self.journal.clear();
+            self.lost.clear();
+            self.nest_cost = 0.0;
+            for &block in blocks {
+                self.allocate_block(on, block, round == 0, allocs)?;
+            }
+            if round == on.rounds || !self.learn(on) {
+                break;
+            }
+            self.feedback_rounds += 1;
+            self.roll_back_spills();
+            self.moves.truncate(moves);
+            self.slot_operands.truncate(slot_operands);
+            self.states.truncate(states);
+            self.spilled.truncate(spilled);
+            self.used = used;
+        }
+        self.in_nest = false;
+        Ok(())
+    }
+
+    /// Adds what was reloaded on back edges to what the headers leave out. Is there something new, and enough of it?
+    fn learn(&mut self, on: &Input<'_>) -> bool {
+        let weight: f32 = self.lost.iter().map(|lost| lost.1).sum();
+        if self.lost.is_empty() || weight * RELOAD_COST < WORTH_ANOTHER_ROUND * self.nest_cost {
+            return false;
+        }
+        self.lost.sort_unstable_by_key(|lost| lost.0);
+        let before = self.excluded.len();
+        for same in self.lost.chunk_by(|a, b| a.0 == b.0) {
+            let weight: f32 = same.iter().map(|lost| lost.1).sum();
+            if weight >= on.flow.frequencies.of(same[0].0.header) {
+                self.excluded.push(same[0].0);
+            }
+        }
+        self.excluded.sort_unstable();
+        self.excluded.dedup();
+        self.excluded.len() > before
+    }
+
+    /// Allocates one block. The `first` time that it is met, the next use behind each of its operands is found.
+    fn allocate_block(
+        &mut self,
+        on: &Input<'_>,
+        block: Block,
+        first: bool,
+        allocs: &mut [Allocation],
+    ) -> Result<(), Error> {
+        self.block = block;
+        self.pos = on.flow.start(block);
+        self.frequency = on.flow.frequencies.of(block);
+        self.leave_loops(on, block);
+        let header_of = on.flow.loops.is_header(block);
+        if let Some(of) = header_of {
+            self.enter_loop(on, of);
+        }
+        self.touched.clear();
+        if first {
+            self.find_next_uses(on, block);
+        } else {
+            self.recall_next_uses(on, block);
+        }
+        if let Some(of) = header_of {
+            for &LiveIn { value, distance } in on.loops.live_through(of) {
+                self.reach(value, self.pos + distance);
+            }
+        }
+        self.enter_block(on, block);
+        let (start, end) = (on.flow.graph.first(block), on.flow.graph.end(block));
+        for inst in start.0..end.0 {
+            self.inst = Inst(inst);
+            self.pos = on.flow.start(block) + (inst - start.0);
+            self.allocate_inst(on, Inst(inst), allocs)?;
+        }
+        self.exit[block] = self.record_state();
+        for class in registers::CLASSES {
+            for reg in Bits(self.regs.occupied[class]) {
+                self.held[self.regs.value(class, reg)] = 0;
+            }
+            self.regs.occupied[class] = 0;
+        }
+        while let Some(value) = self.touched.pop() {
+            self.next_use[value] = self.round_loop[value];
+        }
+        for edge in on.flow.graph.succ_edges(block) {
+            if on.flow.is_back_edge(edge) {
+                self.note_edge(on, edge);
+            }
+        }
+        Ok(())
+    }
+
+    fn record_state(&mut self) -> StateRange {
+        let start = self.states.len() as u32;
+        for class in registers::CLASSES {
+            for reg in Bits(self.regs.occupied[class]) {
+                self.states.push(InReg { value: self.regs.value(class, reg), reg: preg(class, reg) });
+            }
+        }
+        (start, self.states.len() as u32)
+    }
+
+    /// From now on, what lives through the loop is needed at the latest in its next iteration.
+    fn enter_loop(&mut self, on: &Input<'_>, of: Loop) {
+        self.open_loops.push((of, self.round_loop_saved.len()));
+        let end = on.flow.loop_end(of);
+        for &LiveIn { value, distance } in on.loops.live_through(of) {
+            self.round_loop_saved.push((value, self.round_loop[value]));
+            self.round_loop[value] = end + distance;
+            self.next_use[value] = end + distance;
+        }
+    }
+
+    /// Closes the loops that `block` is not in.
+    fn leave_loops(&mut self, on: &Input<'_>, block: Block) {
+        while let Some(&(of, saved)) = self.open_loops.last() {
+            // A header closes its own loop too: the nest is being allocated again.
+            if on.flow.order.contains(of, block) && on.flow.loops.header(of) != block {
+                break;
+            }
+            self.open_loops.pop();
+            while self.round_loop_saved.len() > saved {
+                let Some((value, before)) = self.round_loop_saved.pop() else { break };
+                self.round_loop[value] = before;
+                self.next_use[value] = before;
+            }
+        }
+    }
+
+    /// Walks the block backwards from what its successors need, and leaves the next use behind each operand in `next`, and from the
+    /// block's start in `next_use`.
+    fn find_next_uses(&mut self, on: &Input<'_>, block: Block) {
+        let (code, graph) = (on.code, &on.flow.graph);
+        let out = on.flow.end(block);
+        for edge in graph.succ_edges(block) {
+            let to = graph.edge(edge).to;
+            let forward = !on.flow.is_back_edge(edge);
+            if forward {
+                let add = out.saturating_add(exit_penalty(on.flow, block, to));
+                for &LiveIn { value, distance } in on.next_uses.live_in(to) {
+                    self.reach(value, distance.saturating_add(add).min(FAR));
+                }
+            }
+            let params = code.params(to);
+            for (&param, &arg) in params.iter().zip(code.args(edge, params.len())) {
+                let distance = on.next_uses.param_distance[param];
+                if distance != DEAD {
+                    self.reach(arg, distance.saturating_add(out).min(FAR));
+                }
+            }
+        }
+        let (start, end) = (graph.first(block), graph.end(block));
+        for inst in (start.0..end.0).rev() {
+            let pos = on.flow.start(block) + (inst - start.0);
+            let ops = code.op_range(Inst(inst));
+            let flags = code.insts[Inst(inst)].flags();
+            if flags & flag::DEFINES != 0 {
+                for op in ops.clone() {
+                    let value = code.ops.as_slice()[op].value;
+                    if code.ops.as_slice()[op].is_def() {
+                        self.next.as_mut_slice()[op] = self.next_use[value];
+                        self.next_use[value] = DEAD;
+                    }
+                }
+            }
+            for op in ops.rev() {
+                if code.ops.as_slice()[op].is_use() {
+                    let value = code.ops.as_slice()[op].value;
+                    self.next.as_mut_slice()[op] = self.next_use[value];
+                    self.next_use[value] = pos;
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn reach(&mut self, value: Value, pos: u32) {
+        self.touched.push(value);
+        self.next_use[value] = self.next_use[value].min(pos);
+    }
+
+    /// Sets `next_use` as of the block's start when `next` is known already.
+    fn recall_next_uses(&mut self, on: &Input<'_>, block: Block) {
+        let start = on.flow.start(block);
+        for &LiveIn { value, distance } in on.next_uses.live_in(block) {
+            self.reach(value, distance.saturating_add(start).min(FAR));
+        }
+        for &param in on.code.params(block) {
+            let distance = on.next_uses.param_distance[param];
+            if distance != DEAD {
+                self.reach(param, distance.saturating_add(start).min(FAR));
+            }
+        }
+        let insts = on.flow.graph.first(block).0..on.flow.graph.end(block).0;
+        // A list that is cut off may lack values that this very block uses.
+        let complete = on.next_uses.live_in(block).len() < on.next_uses.limit();
+        for inst in insts.rev() {
+            let flags = on.code.insts[Inst(inst)].flags();
+            if complete && flags & flag::DEFINES == 0 {
+                continue;
+            }
+            for op in on.code.op_range(Inst(inst)) {
+                let op = on.code.ops.as_slice()[op];
+                if op.is_def() {
+                    self.touched.push(op.value);
+                    self.next_use[op.value] = DEAD;
+                }
+            }
+            if !complete {
+                let pos = on.flow.start(block) + (inst - on.flow.graph.first(block).0);
+                for op in on.code.op_range(Inst(inst)) {
+                    let op = on.code.ops.as_slice()[op];
+                    if op.is_use() {
+                        self.touched.push(op.value);
+                        self.next_use[op.value] = pos;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Planning the registers of an instruction as a whole.
+//!
+//! Where an instruction needs nearly all registers of a class, taking operand after operand can fail though a solution exists: a use
+//! without a limit sits in the one register that a limited one could have. Then all register operands are planned together, and the
+//! instruction is allocated again with each of them fixed to its planned register.
+//!
+//! The sets of registers that operands accept are nested, all below some limit, so it is right to serve the lowest limits first.
+//! Within a limit, operands that occupy a register both early and late (late uses, early definitions, reused inputs) come first.
+//! Operands that need only one of the two points prefer registers that are useless at the other one. What fixed operands and
+//! clobbers need is set aside at the start.
+
+use super::registers::{CLASSES, RegFile, bit, lowest};
+use super::{Forward, Input};
+use crate::ir::{Inst, PerClass};
+use crate::ssa::code::{Op, OpIndex, REUSED, Value, Want};
+use alloc::vec::Vec;
+
+/// The state before an instruction, to which a failed attempt returns.
+pub(super) struct Before {
+    values: Vec<(usize, u8, Value)>,
+    used: PerClass<u64>,
+    moves: usize,
+    slot_operands: usize,
+    next_uses: Vec<(Value, u32)>,
+}
+
+/// Which points of the instruction an operand occupies its register at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Points {
+    early: bool,
+    late: bool,
+}
+
+impl Forward {
+    pub(super) fn save(&self, ops: &[Op], _: usize) -> Before {
+        let mut values = Vec::new();
+        for class in CLASSES {
+            for reg in super::registers::Bits(self.regs.occupied[class]) {
+                values.push((class, reg, self.regs.value(class, reg)));
+            }
+        }
+        Before {
+            values,
+            used: self.used,
+            moves: self.moves.len(),
+            slot_operands: self.slot_operands.len(),
+            next_uses: ops
+                .iter()
+                .filter(|op| op.want != Want::Ignored)
+                .map(|op| (op.value, self.next_use[op.value]))
+                .collect(),
+        }
+    }
+
+    /// Goes back to the state `before`. Reloads that were noted since stay noted: at worst a store too many.
+    pub(super) fn restore(&mut self, _: &Input<'_>, before: &Before, ops: &[Op], _: usize) {
+        for class in CLASSES {
+            for reg in super::registers::Bits(self.regs.occupied[class]) {
+                let value = self.regs.value(class, reg);
+                self.held[value] = 0;
+            }
+        }
+        for op in ops.iter().filter(|op| op.is_def()) {
+            self.held[op.value] = 0;
+        }
+        self.regs = RegFile::default();
+        for &(class, reg, value) in &before.values {
+            self.put(class, reg, value);
+        }
+        self.used = before.used;
+        self.moves.truncate(before.moves);
+        self.slot_operands.truncate(before.slot_operands);
+        for &(value, next_use) in before.next_uses.iter().rev() {
+            self.next_use[value] = next_use;
+        }
+    }
+
+    /// Fills `planned` with the operands `ops`, each that wants a register fixed to one. False if there is no solution.
+    pub(super) fn plan(&mut self, on: &Input<'_>, inst: Inst, ops: &[Op]) -> bool {
+        self.planned.clear();
+        self.planned.extend_from_slice(ops);
+        let clobbers = on.code.clobber_sets[on.code.insts[inst].clobbers()];
+        let mut early = on.machine.allocatable;
+        let mut late = on.machine.allocatable;
+        for class in CLASSES {
+            late[class] &= !clobbers[class];
+        }
+        for op in ops {
+            if op.want == Want::Fixed {
+                let class = on.class(op.value);
+                let points = points(op, false);
+                early[class] &= !if points.early { bit(op.reg) } else { 0 };
+                late[class] &= !if points.late || op.role & REUSED != 0 { bit(op.reg) } else { 0 };
+            }
+        }
+        self.pending.clear();
+        self.pending.extend((0..ops.len()).map(OpIndex::new).filter(|op| ops[op.index()].want == Want::Reg));
+        let rank = |op: &OpIndex| {
+            let points = points(&ops[op.index()], true);
+            (ops[op.index()].reg, !(points.early && points.late), op.0)
+        };
+        self.pending.sort_unstable_by_key(rank);
+        // Early uses of one value may share a register.
+        for k in 0..self.pending.len() {
+            let index = self.pending[k].index();
+            let op = ops[index];
+            let class = on.class(op.value);
+            let points = points(&op, true);
+            let allowed = op.limit_mask();
+            let shared = self.planned_before(ops, index).filter(|&reg| allowed & bit(reg) != 0);
+            if !points.late
+                && let Some(reg) = shared
+            {
+                self.fix(index, reg);
+                continue;
+            }
+            let mut choice = allowed;
+            if points.early {
+                choice &= early[class];
+            }
+            if points.late {
+                choice &= late[class];
+            }
+            let single = if points.late { choice & !early[class] } else { choice & !late[class] };
+            if single != 0 && points.early != points.late {
+                choice = single;
+            }
+            if choice == 0 {
+                return false;
+            }
+            // Stay where the value is, if that is possible.
+            let here = if op.is_use() { choice & self.held[op.value] } else { 0 };
+            let reg = lowest(if here != 0 { here } else { choice });
+            early[class] &= !if points.early { bit(reg) } else { 0 };
+            late[class] &= !if points.late { bit(reg) } else { 0 };
+            self.fix(index, reg);
+        }
+        for op in &mut self.planned {
+            if op.want == Want::Any {
+                op.want = Want::Stack;
+            }
+        }
+        true
+    }
+
+    fn fix(&mut self, index: usize, reg: u8) {
+        self.planned[index].want = Want::Fixed;
+        self.planned[index].reg = reg;
+    }
+
+    /// The register planned for another early use of the same value.
+    fn planned_before(&self, ops: &[Op], index: usize) -> Option<u8> {
+        let same = |&(k, op): &(usize, &Op)| {
+            k != index && op.is_use() && ops[k].is_use() && op.value == ops[index].value && op.want == Want::Fixed
+        };
+        self.planned.iter().enumerate().find(same).map(|(_, op)| op.reg)
+    }
+}
+
+fn points(op: &Op, with_reuse: bool) -> Points {
+    if op.is_def() {
+        Points { early: !op.is_late(), late: true }
+    } else {
+        Points { early: true, late: op.is_late() || with_reuse && op.role & REUSED != 0 }
+    }
+}

@@ -1,0 +1,184 @@
+//! The register file during the forward pass, and the choices about single registers: which free one to take, which value to evict.
+
+use super::{Forward, Input};
+use crate::ir::{PReg, PerClass, RegClass};
+use crate::live::DEAD;
+use crate::ssa::code::{NO_REG, Value};
+
+/// Which value is in each register.
+///
+/// A value may be in several; [`Forward::held`] has the other direction. Fixed stack slots count as registers here, though not as
+/// allocatable ones: a value that a fixed definition put there can be read from there until something overwrites it.
+#[derive(Debug)]
+pub(super) struct RegFile {
+    value: [Value; PReg::NUM_INDEX],
+    pub(super) occupied: PerClass<u64>,
+}
+
+impl Default for RegFile {
+    fn default() -> Self {
+        Self { value: [Value::invalid(); PReg::NUM_INDEX], occupied: [0; 3] }
+    }
+}
+
+impl RegFile {
+    /// The value in a register; meaningful where it is occupied.
+    #[inline(always)]
+    pub(super) fn value(&self, class: usize, reg: u8) -> Value {
+        self.value[class << 6 | usize::from(reg)]
+    }
+
+    #[inline(always)]
+    pub(super) fn is_occupied(&self, class: usize, reg: u8) -> bool {
+        self.occupied[class] >> reg & 1 != 0
+    }
+}
+
+/// The numbers of the bits that are set, from the lowest.
+#[derive(Clone, Copy)]
+pub(super) struct Bits(pub(super) u64);
+
+impl Iterator for Bits {
+    type Item = u8;
+    #[inline(always)]
+    fn next(&mut self) -> Option<u8> {
+        if self.0 == 0 {
+            return None;
+        }
+        let low = self.0.trailing_zeros() as u8;
+        self.0 &= self.0 - 1;
+        Some(low)
+    }
+}
+
+#[inline(always)]
+pub(super) fn bit(reg: u8) -> u64 {
+    1 << (reg & 63)
+}
+
+#[inline(always)]
+pub(super) fn lowest(mask: u64) -> u8 {
+    mask.trailing_zeros() as u8
+}
+
+/// A victim for eviction, and the position of its next use ([`DEAD`] for a copy that can be dropped for free).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Victim {
+    pub(super) reg: u8,
+    pub(super) next_use: u32,
+}
+
+impl Forward {
+    #[inline(always)]
+    pub(super) fn put(&mut self, class: usize, reg: u8, value: Value) {
+        self.regs.value[class << 6 | usize::from(reg)] = value;
+        self.regs.occupied[class] |= bit(reg);
+        self.used[class] |= bit(reg);
+        self.held[value] |= bit(reg);
+    }
+
+    /// Forgets what is in `reg`, which is occupied. Nothing is emitted: the value never changes, and a later reload arranges for
+    /// its store.
+    #[inline(always)]
+    pub(super) fn free(&mut self, class: usize, reg: u8) {
+        let value = self.regs.value(class, reg);
+        self.held[value] &= !bit(reg);
+        self.regs.occupied[class] &= !bit(reg);
+    }
+
+    /// Forgets every copy of `value`.
+    #[inline(always)]
+    pub(super) fn drop_value(&mut self, class: usize, value: Value) {
+        self.regs.occupied[class] &= !self.held[value];
+        self.held[value] = 0;
+    }
+
+    #[inline(always)]
+    pub(super) fn free_all(&mut self, class: usize, mask: u64) {
+        for reg in Bits(mask & self.regs.occupied[class]) {
+            self.free(class, reg);
+        }
+    }
+
+    /// The best of the registers `free` for `value`: the one it would like, the one that the parameter it becomes has, else by
+    /// what it would cost to use. Values that live across calls look first for registers that survive them.
+    #[inline]
+    pub(super) fn pick(&self, on: &Input<'_>, free: u64, value: Value, hint: u8, avoid: u64) -> u8 {
+        if hint != NO_REG && free & bit(hint) != 0 {
+            return hint;
+        }
+        let becomes = self.becomes[value];
+        if becomes.is_valid() {
+            let reg = self.last_reg[becomes];
+            if reg != NO_REG && free & bit(reg) != 0 {
+                return reg;
+            }
+        }
+        let c = on.class(value);
+        let survivors = on.code.survivors[c];
+        let cheap = self.used[c] | !on.machine.dear[c];
+        let tiers = if on.next_uses.crosses_call[value] {
+            [survivors & cheap, survivors]
+        } else {
+            [!survivors & !on.machine.dear[c], cheap]
+        };
+        let good = free & !avoid;
+        for tier in tiers {
+            if good & tier != 0 {
+                return lowest(good & tier);
+            }
+        }
+        lowest(if good != 0 { good } else { free })
+    }
+
+    /// Whom to evict from the registers `among`: a copy that is also in a register outside `killed`, else the value with the farthest
+    /// next use. Never a value that this instruction still has to read.
+    #[inline]
+    pub(super) fn victim(&self, on: &Input<'_>, class: usize, among: u64, killed: u64) -> Option<Victim> {
+        let mut best = None;
+        let mut farthest = self.pos;
+        for reg in Bits(among & self.regs.occupied[class]) {
+            let value = self.regs.value(class, reg);
+            let next_use = self.next_use[value];
+            let elsewhere = self.held[value] & !bit(reg) & !on.machine.stack[class];
+            if elsewhere != 0 && (elsewhere & !killed != 0 || next_use == DEAD) {
+                return Some(Victim { reg, next_use: DEAD });
+            }
+            if next_use > farthest {
+                farthest = next_use;
+                best = Some(Victim { reg, next_use });
+            }
+        }
+        best
+    }
+
+    /// A register of `among` for `value`, by eviction if need be. `None` if the instruction itself needs all of them.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        on: &Input<'_>,
+        among: u64,
+        value: Value,
+        hint: u8,
+        avoid: u64,
+        killed: u64,
+    ) -> Option<u8> {
+        let class = on.class(value);
+        let free = among & !self.regs.occupied[class];
+        if free != 0 {
+            return Some(self.pick(on, free, value, hint, avoid));
+        }
+        let victim = self.victim(on, class, among, killed)?;
+        self.free(class, victim.reg);
+        Some(victim.reg)
+    }
+}
+
+/// The register as the client knows it.
+#[inline(always)]
+pub(super) fn preg(class: usize, reg: u8) -> PReg {
+    PReg::from_index(class << 6 | usize::from(reg))
+}
+
+/// The classes as indices.
+pub(super) const CLASSES: [usize; 3] = [RegClass::Int.index(), RegClass::Float.index(), RegClass::Vector.index()];

@@ -1,0 +1,142 @@
+//! The SSA allocator.
+//!
+//! In SSA form a value is written once. So it can be forgotten at will, as long as it is stored somewhere before it must be read
+//! again, and copied at will, as all copies stay equal. This allocator makes the most of that: one walk forwards over the code decides what
+//! is in which register, evicting whatever is needed last, and everything else is either found before that walk (what the future needs) or
+//! follows from it (what must be stored where, what moves on which edge). There are no live ranges, no interference, no backtracking.
+//!
+//! The passes, in order, each reading what those before it filled:
+//!
+//! | pass | finds |
+//! |---|---|
+//! | [`FlowGraph`] | dominators, loops, an order of the blocks that keeps loops together |
+//! | [`code::Code`] | the function, flattened |
+//! | [`fold::Fold`] | block parameters that are other names of a value |
+//! | [`NextUses`] | for each block, what is live and how far away its next use is; which registers values would like |
+//! | [`LoopLiveness`] | the same for what lives through loops; the loops' register pressure |
+//! | [`forward::Forward`] | registers, reloads; loop nests several times while that pays |
+//! | [`stores::Stores`] | where each value that needs memory is stored |
+//! | [`spill_sets::SpillSets`] | which values share a slot because one becomes the other |
+//! | [`Slots`] | the frame |
+//! | [`edits::Edits`] | the moves, in order |
+//! | [`debug::DebugLocations`] | where labelled values are |
+
+pub(crate) mod code;
+mod debug;
+mod edits;
+mod fold;
+mod forward;
+mod spill_sets;
+mod stores;
+
+use crate::Error;
+use crate::cfg::FlowGraph;
+use crate::ir::{Function, Machine, MachineEnv};
+use crate::live::{LoopLiveness, NextUses};
+use crate::output::{Allocation, Output, Stats};
+use crate::slots::{SlotShape, Slots};
+use forward::Input;
+
+/// How often the thorough setting allocates a loop nest again.
+const THOROUGH_ROUNDS: usize = 4;
+
+/// How much effort to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// One forward pass.
+    Quick,
+    /// Loop nests again and again while that pays.
+    Thorough,
+}
+
+/// The allocator: its passes, with their storage.
+#[derive(Debug, Default)]
+pub(crate) struct SsaAllocator {
+    flow: FlowGraph,
+    code: code::Code,
+    fold: fold::Fold,
+    next_uses: NextUses,
+    loops: LoopLiveness,
+    forward: forward::Forward,
+    stores: stores::Stores,
+    sets: spill_sets::SpillSets,
+    slots: Slots,
+    edits: edits::Edits,
+    debug: debug::DebugLocations,
+}
+
+impl SsaAllocator {
+    /// Allocates `func` into `output`.
+    pub(crate) fn run(
+        &mut self,
+        func: &impl Function,
+        env: &MachineEnv,
+        effort: Effort,
+        output: &mut Output,
+    ) -> Result<(), Error> {
+        let machine = Machine::new(env);
+        self.flow.run(func)?;
+        self.code.run(func, &machine, &self.flow.graph)?;
+        let folded_params = self.fold.run(&mut self.code, &self.flow);
+        self.next_uses.run(&mut self.code, &self.flow, &machine);
+        self.loops.run(&self.code, &self.flow, &mut self.next_uses);
+        prepare(output, &self.code);
+        let input = Input {
+            code: &self.code,
+            flow: &self.flow,
+            next_uses: &self.next_uses,
+            loops: &self.loops,
+            machine: &machine,
+            rounds: if effort == Effort::Thorough { THOROUGH_ROUNDS } else { 0 },
+        };
+        self.forward.run(&input, &mut output.allocs)?;
+        self.stores.run(&input, &mut self.forward);
+        self.sets.run(&input, &self.forward, &self.stores);
+        let shape = lay_out_frame(func, &self.code, &self.sets, &mut self.slots);
+        let by = edits::Decisions { forward: &self.forward, stores: &self.stores, sets: &self.sets, shape };
+        output.stats = Stats {
+            insts: self.code.insts.len() - 1,
+            blocks: self.flow.graph.num_blocks(),
+            values: self.code.values.len() - folded_params,
+            folded_params,
+            loops: self.flow.loops.num() - 1,
+            feedback_rounds: self.forward.feedback_rounds,
+            spilled_values: self.forward.spilled.len(),
+            ..Stats::default()
+        };
+        self.edits.run(&input, &by, &mut self.slots, output);
+        output.num_spillslots = self.slots.words() as usize;
+        self.debug.run(func, &input, &by, &self.slots, output);
+        Ok(())
+    }
+}
+
+/// Gives every spill set its slot.
+fn lay_out_frame(
+    func: &impl Function,
+    code: &code::Code,
+    sets: &spill_sets::SpillSets,
+    slots: &mut Slots,
+) -> SlotShape {
+    let mut used = [false; 3];
+    for (_, value) in code.values.iter() {
+        used[value.class.index()] = true;
+    }
+    let shape = SlotShape::new(func, used);
+    slots.clear();
+    for &set in &sets.whole {
+        slots.add(sets.class(set), sets.stretches(set)[0].from);
+    }
+    slots.run(shape, |tenant| sets.stretches(sets.whole[tenant]));
+    shape
+}
+
+/// Empties `output`, and makes room for the locations of all operands.
+fn prepare(output: &mut Output, code: &code::Code) {
+    output.allocs.clear();
+    output.allocs.resize(code.ops.len(), Allocation::none());
+    output.inst_alloc_offsets.clear();
+    let insts = code.insts.as_slice();
+    output.inst_alloc_offsets.extend(insts[..insts.len() - 1].iter().map(|inst| inst.ops.0));
+    output.debug_locations.clear();
+}

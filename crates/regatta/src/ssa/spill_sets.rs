@@ -1,0 +1,215 @@
+//! Spill sets: values that share a slot because one becomes the other.
+//!
+//! A parameter that lives in memory takes its value from its arguments. Where an argument is in memory too, copying it from its slot to
+//! the parameter's costs a load and a store on the edge; if both are the same slot, it costs nothing. That is possible if they are
+//! never both needed: then parameter and argument are put into one *spill set*, which gets one slot. Hot edges come first.
+//!
+//! What a set occupies is a sorted list of stretches of positions. The stretch of a value goes from its store, or the block where it is
+//! born, to its last reload. A parameter's slot is also written on each edge into its block, so these positions belong to its set as
+//! well; an argument may only share the slot if these positions, on the edges that pass it, are all that both occupy. An argument that
+//! comes over many edges is weighed by all of them. Lists are kept short: a set with more than [`MAX_STRETCHES`] takes no more members, and one that must have more is
+//! rounded up to a single stretch. So the pass is linear in the spilled values and the arguments, but for one sort.
+
+use super::code::Value;
+use super::forward::{Forward, Input};
+use super::stores::Stores;
+use crate::ir::RegClass;
+use crate::ir::entity::{TypedVec, entity};
+use crate::slots::Stretch;
+use alloc::vec::Vec;
+
+entity! {
+    /// Values that share a slot.
+    pub(crate) struct SpillSet, "set"
+}
+
+const MAX_STRETCHES: usize = 32;
+
+/// A spill set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SetData {
+    pub(crate) class: RegClass,
+    start: u32,
+    end: u32,
+}
+
+/// A parameter and an argument in memory, on one edge.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    param: Value,
+    arg: Value,
+    at: u32,
+    /// How often the argument is passed, over all edges.
+    heat: f32,
+}
+
+/// The pass, with its results.
+#[derive(Debug, Default)]
+pub(crate) struct SpillSets {
+    set_of: TypedVec<Value, SpillSet>,
+    sets: TypedVec<SpillSet, SetData>,
+    /// The sets that have not become part of another.
+    pub(crate) whole: Vec<SpillSet>,
+    tenant: TypedVec<SpillSet, u32>,
+    parent: TypedVec<SpillSet, SpillSet>,
+    stretches: Vec<Stretch>,
+    merged: Vec<Stretch>,
+    by_heat: Vec<Pair>,
+    edges: Vec<u32>,
+    points: Vec<(SpillSet, u32)>,
+}
+
+impl SpillSets {
+    /// The set of a spilled value.
+    #[inline]
+    pub(crate) fn set_of(&self, value: Value) -> SpillSet {
+        let mut set = self.set_of[value];
+        while self.parent[set] != set {
+            set = self.parent[set];
+        }
+        set
+    }
+
+    /// The number of a spilled value's set in `whole`.
+    #[inline]
+    pub(crate) fn tenant_of(&self, value: Value) -> usize {
+        self.tenant[self.set_of(value)] as usize
+    }
+
+    /// The class of a set's values.
+    pub(crate) fn class(&self, set: SpillSet) -> RegClass {
+        self.sets[set].class
+    }
+
+    /// What a set occupies, sorted and disjoint.
+    pub(crate) fn stretches(&self, set: SpillSet) -> &[Stretch] {
+        let data = self.sets[set];
+        &self.stretches[data.start as usize..data.end as usize]
+    }
+
+    /// Forms the sets.
+    pub(crate) fn run(&mut self, on: &Input<'_>, forward: &Forward, stores: &Stores) {
+        self.singletons(on, forward, stores);
+        if !stores.memory_args.is_empty() {
+            self.share(on, stores);
+        }
+        self.whole.clear();
+        self.tenant.reset(self.sets.len(), 0);
+        for set in self.sets.keys().filter(|&set| self.parent[set] == set) {
+            self.tenant[set] = self.whole.len() as u32;
+            self.whole.push(set);
+        }
+    }
+
+    /// Puts each spilled value into a set of its own.
+    fn singletons(&mut self, on: &Input<'_>, forward: &Forward, stores: &Stores) {
+        self.set_of.reset(on.code.values.len(), SpillSet::invalid());
+        self.sets.clear();
+        self.parent.clear();
+        self.stretches.clear();
+        for &value in &forward.spilled {
+            let at = self.stretches.len() as u32;
+            let from = stores.start[value];
+            self.stretches.push(Stretch { from, to: forward.spills[value].end.max(from) });
+            let class = on.code.values[value].class;
+            self.set_of[value] = self.sets.push(SetData { class, start: at, end: at + 1 });
+            self.parent.push(self.set_of[value]);
+        }
+    }
+
+    /// Merges the sets of parameters in memory with those of their arguments, where they can share.
+    fn share(&mut self, on: &Input<'_>, stores: &Stores) {
+        let args = &stores.memory_args;
+        self.points.clear();
+        for arg in args {
+            self.points.push((self.set_of[arg.param], on.flow.edge_position(arg.edge)));
+        }
+        self.add_points();
+        self.by_heat.clear();
+        self.by_heat.extend(args.iter().zip(0..).filter(|(arg, _)| arg.in_memory).map(|(arg, at)| Pair {
+            param: arg.param,
+            arg: arg.arg,
+            at,
+            heat: 0.0,
+        }));
+        self.by_heat.sort_unstable_by_key(|pair| (pair.param, pair.arg, pair.at));
+        for pairs in self.by_heat.chunk_by_mut(|a, b| (a.param, a.arg) == (b.param, b.arg)) {
+            let heat = pairs.iter().map(|pair| on.flow.edge_frequency(args[pair.at as usize].edge)).sum();
+            pairs.iter_mut().for_each(|pair| pair.heat = heat);
+        }
+        // Frequencies are not negative, so their bits order as they do.
+        self.by_heat.sort_unstable_by_key(|pair| (!pair.heat.to_bits(), pair.param, pair.arg, pair.at));
+        let pairs = core::mem::take(&mut self.by_heat);
+        for same in pairs.chunk_by(|a, b| (a.param, a.arg) == (b.param, b.arg)) {
+            let (a, b) = (self.set_of(same[0].param), self.set_of(same[0].arg));
+            if a != b {
+                self.edges.clear();
+                self.edges.extend(same.iter().map(|pair| on.flow.edge_position(args[pair.at as usize].edge)));
+                self.edges.sort_unstable();
+                self.merge(a, b);
+            }
+        }
+        self.by_heat = pairs;
+    }
+
+    /// Adds the single positions in `points` to their sets.
+    fn add_points(&mut self) {
+        self.points.sort_unstable();
+        self.points.dedup();
+        let mut at = 0;
+        while at < self.points.len() {
+            let set = self.points[at].0;
+            let end = at + self.points[at..].iter().take_while(|p| p.0 == set).count();
+            self.merged.clear();
+            self.merged.extend(self.points[at..end].iter().map(|p| Stretch { from: p.1, to: p.1 }));
+            let data = self.sets[set];
+            self.merged.extend_from_slice(&self.stretches[data.start as usize..data.end as usize]);
+            self.merged.sort_unstable_by_key(|s| (s.from, s.to));
+            self.replace(set);
+            at = end;
+        }
+        self.points.clear();
+    }
+
+    /// Merges `b` into `a`, if they are never needed at once but at the positions `edges`, where a value of `b` becomes one of `a`.
+    fn merge(&mut self, a: SpillSet, b: SpillSet) {
+        let (first, second) = (self.sets[a], self.sets[b]);
+        let total = (first.end - first.start + second.end - second.start) as usize;
+        if total > MAX_STRETCHES || first.class != second.class {
+            return;
+        }
+        self.merged.clear();
+        self.merged.extend_from_slice(&self.stretches[first.start as usize..first.end as usize]);
+        self.merged.extend_from_slice(&self.stretches[second.start as usize..second.end as usize]);
+        self.merged.sort_unstable_by_key(|s| (s.from, s.to));
+        let mut end = 0;
+        for stretch in &self.merged {
+            let overlap = (stretch.from, stretch.to.min(end));
+            let harmless = overlap.0 == overlap.1 && self.edges.binary_search(&overlap.0).is_ok();
+            if overlap.0 <= overlap.1 && !harmless {
+                return;
+            }
+            end = end.max(stretch.to);
+        }
+        self.parent[b] = a;
+        self.replace(a);
+    }
+
+    /// Makes the sorted list `merged` that of `set`, joining what touches.
+    fn replace(&mut self, set: SpillSet) {
+        let start = self.stretches.len();
+        for &next in &self.merged {
+            match self.stretches[start..].last_mut() {
+                Some(last) if next.from <= last.to + 1 => last.to = last.to.max(next.to),
+                _ => self.stretches.push(next),
+            }
+        }
+        if self.stretches.len() - start > MAX_STRETCHES {
+            let (from, to) = (self.stretches[start].from, self.stretches[self.stretches.len() - 1].to);
+            self.stretches.truncate(start);
+            self.stretches.push(Stretch { from, to });
+        }
+        let data = &mut self.sets[set];
+        (data.start, data.end) = (start as u32, self.stretches.len() as u32);
+    }
+}
