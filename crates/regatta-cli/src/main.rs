@@ -11,6 +11,7 @@ mod cost;
 mod input;
 mod loops;
 mod progress;
+mod verdict;
 
 use args::{Args, Command};
 use clap::Parser;

@@ -16,6 +16,8 @@ mod moves;
 pub mod output;
 mod slots;
 mod ssa;
+#[cfg(feature = "text")]
+pub mod text;
 
 pub use error::Error;
 pub use ir::{

@@ -3,16 +3,14 @@
 use crate::allocators::{Allocator, Prepared, Runner};
 use crate::args::BenchArgs;
 use crate::cost::{Cost, CostModel};
-use crate::{HEAP, progress};
+use crate::{HEAP, progress, verdict};
 use anyhow::Result;
 use indicatif::ProgressBar;
 use peakmem_alloc::PeakMemAllocTrait;
 use rayon::prelude::*;
-use regatta::{Algorithm, Options, Output, Problem};
-use regatta_compare::ra2;
+use regatta::{Algorithm, Output, Problem};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// What the allocators did to the functions of a file.
@@ -153,18 +151,13 @@ fn check(run: &mut FileRun, problems: &[(usize, Problem)], bar: &ProgressBar) {
 
 /// What is wrong with our allocation of a function.
 fn objections(problem: &Problem, algorithm: Algorithm, digest_before: u64) -> Vec<String> {
-    let options = Options { algorithm, ..Options::default() };
-    let output = match catch_unwind(AssertUnwindSafe(|| regatta::run(&problem.func, &problem.env, &options))) {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return vec![format!("with fresh storage, it cannot be allocated: {error}")],
-        Err(_) => return vec!["with fresh storage, it panics".to_owned()],
+    let output = match verdict::allocate(problem, algorithm) {
+        Ok(output) => output,
+        Err(why) => return vec![format!("in fresh storage, {why}")],
     };
-    let mut objections = Vec::new();
+    let mut objections = verdict::objections(problem, &output);
     if digest(&output) != digest_before {
-        objections.push("another allocation with fresh storage than with storage kept".to_owned());
-    }
-    if let Err(faults) = ra2::check(problem, &output) {
-        objections.push(format!("regalloc2's checker: {faults}"));
+        objections.push("another allocation in fresh storage than in storage kept".to_owned());
     }
     objections
 }
