@@ -22,8 +22,15 @@
 //! been loaded anyway. With several, the free register is needed again and again on the way round, and the value is put
 //! aside in the emergency slot.
 //!
+//! Where there is no free register, one of the set's own may do: a move to a register whose old value nobody needs any
+//! more, from a place that no move writes, can be emitted last, and until then the register serves as if it were free.
+//! One such *spare* move a class is put off until it is known whether a register is needed. Only if there is none is a
+//! victim borrowed.
+//!
 //! Cost: linear in the moves, but for sorting those that wait for a register. Places are looked up in a table that is as
 //! long as the frame; each set of moves cleans up behind itself, so that a small one in a large frame stays cheap.
+
+mod cycle;
 
 use super::sequence::{Place, Sequence, Temporaries};
 use crate::ir::entity::{TypedVec, entity};
@@ -42,6 +49,8 @@ enum State {
     Pending,
     /// Ready, and waiting for its turn with the register.
     InMemory,
+    /// Ready, and put off to the end.
+    Spare,
     Emitted,
 }
 
@@ -79,6 +88,10 @@ pub(crate) struct ParallelMoves {
     table: Vec<Place>,
     /// Moves in memory that are ready.
     in_memory: Vec<Move>,
+    /// Of each class, a ready move to a register that no other move waits for.
+    spare: [Option<Move>; 3],
+    /// How many moves have been emitted.
+    num_emitted: usize,
 }
 
 impl ParallelMoves {
@@ -123,12 +136,16 @@ impl ParallelMoves {
         for first in self.moves.keys() {
             self.emit_ready(first, &mut out);
         }
-        self.emit_in_memory(&mut out);
-        for first in self.moves.keys() {
-            if self.moves[first].state != State::Emitted {
-                self.emit_cycle(first, &mut out);
+        if self.num_emitted + self.spare.iter().flatten().count() < self.moves.len() {
+            self.lend_spare(&mut out);
+            self.emit_in_memory(&mut out);
+            for first in self.moves.keys() {
+                if matches!(self.moves[first].state, State::Pending) {
+                    self.emit_cycle(first, &mut out);
+                }
             }
         }
+        self.emit_spare(&mut out);
         out.finish();
         self.forget();
     }
@@ -137,6 +154,7 @@ impl ParallelMoves {
     fn find_places(&mut self, temps: &impl Temporaries) {
         let on_stack = |at: Allocation| at.as_reg().is_none_or(|reg| temps.is_stack(reg));
         self.places.clear();
+        self.num_emitted = 0;
         for id in self.moves.keys() {
             let MoveData { from, to, .. } = self.moves[id];
             let (source, target) = (self.place(from), self.place(to));
@@ -180,6 +198,12 @@ impl ParallelMoves {
             if data.state != State::Pending || self.places[data.target].readers != 0 {
                 return;
             }
+            let spare = &mut self.spare[data.class.index()];
+            if spare.is_none() && !data.to_stack && self.places[data.source].writer.is_invalid() {
+                *spare = Some(id);
+                self.moves[id].state = State::Spare;
+                return;
+            }
             let Some(from) = self.source(&data, out) else {
                 self.moves[id].state = State::InMemory;
                 self.in_memory.push(id);
@@ -190,11 +214,44 @@ impl ParallelMoves {
         }
     }
 
+    /// Lets the registers that spare moves write be used in the meantime, of the classes that have no free register.
+    #[cold]
+    fn lend_spare<T: Temporaries>(&mut self, out: &mut Sequence<T, impl FnMut(Allocation, Allocation)>) {
+        for class in RegClass::ALL {
+            let Some(id) = self.spare[class.index()] else { continue };
+            if let Some(reg) = self.moves[id].to.as_reg()
+                && out.free_register(class).is_none()
+            {
+                out.lend(reg, class);
+                continue;
+            }
+            // Nobody needs it, so better have the copy.
+            self.spare[class.index()] = None;
+            self.emit(id, out);
+            self.emitted(id);
+        }
+    }
+
+    /// Emits the spare moves.
+    #[inline]
+    fn emit_spare<T: Temporaries>(&mut self, out: &mut Sequence<T, impl FnMut(Allocation, Allocation)>) {
+        for class in RegClass::ALL {
+            if let Some(id) = self.spare[class.index()].take() {
+                // The register may have been lent to move that very value.
+                if out.held(class, self.moves[id].source).map(Allocation::reg) != Some(self.moves[id].to) {
+                    self.emit(id, out);
+                }
+                self.emitted(id);
+            }
+        }
+    }
+
     /// Notes that a move has been emitted; returns the move that writes the place read if it is ready now.
     #[inline]
     fn emitted(&mut self, id: Move) -> Move {
         let MoveData { source, to_stack, .. } = self.moves[id];
         self.moves[id].state = State::Emitted;
+        self.num_emitted += 1;
         let PlaceData { readers, writer, copy } = &mut self.places[source];
         if copy.is_invalid() || !to_stack {
             *copy = id;
@@ -247,111 +304,6 @@ impl ParallelMoves {
             None => out.in_memory(data.from, data.to, data.class, data.source),
         }
     }
-
-    /// Emits the cycle that a move belongs to.
-    #[cold]
-    fn emit_cycle<T: Temporaries>(&mut self, first: Move, out: &mut Sequence<T, impl FnMut(Allocation, Allocation)>) {
-        let Break { at, aside } = self.choose_break(first, out);
-        let MoveData { from, to, class, source, from_stack, to_stack, .. } = self.moves[at];
-        let (aside, in_slot) = match aside {
-            Aside::Copy(copy) => (copy, false),
-            Aside::Register(free) => {
-                out.hold_in(free, from, class, source);
-                (Allocation::reg(free), false)
-            }
-            Aside::Slot { alone } => {
-                let slot = out.slot(class, alone);
-                if from_stack {
-                    out.in_memory(from, slot, class, source);
-                } else {
-                    out.direct(from, slot);
-                }
-                (slot, true)
-            }
-        };
-        let mut id = self.places[source].writer;
-        while id != at {
-            self.emit(id, out);
-            self.moves[id].state = State::Emitted;
-            id = self.places[self.moves[id].source].writer;
-        }
-        if to_stack && in_slot {
-            out.in_memory(aside, to, class, source);
-        } else {
-            out.direct(aside, to);
-        }
-        self.moves[at].state = State::Emitted;
-    }
-
-    /// Chooses the move of a cycle whose source is put aside, and where.
-    fn choose_break<T: Temporaries>(
-        &self,
-        first: Move,
-        out: &mut Sequence<T, impl FnMut(Allocation, Allocation)>,
-    ) -> Break {
-        let mut between_registers = None;
-        let mut in_memory = [Move::invalid(); 3];
-        let mut num_in_memory = [0; 3];
-        let mut id = first;
-        loop {
-            let data = &self.moves[id];
-            let copy = self.places[data.source].copy;
-            if copy.is_valid() && self.moves[copy].class == data.class {
-                // The copy is a destination of the set, so it keeps the value to the end.
-                let copy = &self.moves[copy];
-                if !copy.to_stack || !data.to_stack {
-                    return Break { at: id, aside: Aside::Copy(copy.to) };
-                }
-            }
-            if data.from_stack && data.to_stack {
-                num_in_memory[data.class.index()] += 1;
-                in_memory[data.class.index()] = id;
-            } else if !data.from_stack && !data.to_stack {
-                between_registers = Some(id);
-            }
-            id = self.places[data.source].writer;
-            if id == first {
-                break;
-            }
-        }
-        // The register must not be needed again for a move in memory on the way round.
-        let mut fits = |at: Move, in_memory: u32| {
-            let class = self.moves[at].class;
-            let free = if num_in_memory[class.index()] == in_memory { out.free_register(class) } else { None };
-            free.map(|free| Break { at, aside: Aside::Register(free) })
-        };
-        for class in RegClass::ALL {
-            if num_in_memory[class.index()] == 1
-                && let Some(found) = fits(in_memory[class.index()], 1)
-            {
-                return found;
-            }
-        }
-        let at = between_registers.unwrap_or(first);
-        if let Some(found) = fits(at, 0) {
-            return found;
-        }
-        let needs_no_victim = between_registers.is_some() && num_in_memory == [0; 3];
-        let at = in_memory.into_iter().find(|id| between_registers.is_none() && id.is_valid()).unwrap_or(at);
-        let alone = needs_no_victim || out.free_register(self.moves[at].class).is_some();
-        Break { at, aside: Aside::Slot { alone } }
-    }
-}
-
-/// How a cycle is broken.
-struct Break {
-    at: Move,
-    aside: Aside,
-}
-
-/// Where the value is in the meantime.
-enum Aside {
-    /// Where it is already.
-    Copy(Allocation),
-    /// In a free register.
-    Register(PReg),
-    /// In an emergency slot; `alone` if no victim of its class is borrowed on the way round.
-    Slot { alone: bool },
 }
 
 #[inline]

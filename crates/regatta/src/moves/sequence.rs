@@ -38,7 +38,7 @@ const VICTIMS: usize = 0;
 enum Register {
     /// Nobody has asked yet.
     Unknown,
-    /// Holds nothing.
+    /// Holds nothing that is needed.
     Free(PReg),
     /// There is no free one, and none is borrowed.
     None,
@@ -120,6 +120,11 @@ impl<'a, T: Temporaries, E: FnMut(Allocation, Allocation)> Sequence<'a, T, E> {
             *register = self.temps.free_register(class).map_or(Register::None, Register::Free);
         }
         if let Register::Free(free) = *register { Some(free) } else { None }
+    }
+
+    /// Lets a register be used as if it were free, as there is none.
+    pub(super) fn lend(&mut self, reg: PReg, class: RegClass) {
+        self.scratch[class.index()].register = Register::Free(reg);
     }
 
     /// Puts the value that `value` had before all moves, now at `from`, into the free register, until the next move in

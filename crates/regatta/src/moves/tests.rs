@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 /// From, to, class.
-type Moves = Vec<(Allocation, Allocation, RegClass)>;
+pub(super) type Moves = Vec<(Allocation, Allocation, RegClass)>;
 
 const CLASSES: [RegClass; 2] = [RegClass::Int, RegClass::Float];
 /// Registers of each class numbered from here are memory.
@@ -22,17 +22,17 @@ fn reg(number: usize, class: RegClass) -> Allocation {
     Allocation::reg(PReg::new(number, class))
 }
 
-fn int(number: usize) -> Allocation {
+pub(super) fn int(number: usize) -> Allocation {
     reg(number, RegClass::Int)
 }
 
-fn slot(number: usize) -> Allocation {
+pub(super) fn slot(number: usize) -> Allocation {
     Allocation::stack(SpillSlot::new(number))
 }
 
 /// Temporaries with or without a free register, and a record of what was asked for.
 #[derive(Clone, Debug, Default)]
-struct Temps {
+pub(super) struct Temps {
     free: [bool; 3],
     victim: [usize; 3],
     slots: Vec<Allocation>,
@@ -62,7 +62,7 @@ impl Temporaries for Temps {
     }
 }
 
-fn is_memory(at: Allocation) -> bool {
+pub(super) fn is_memory(at: Allocation) -> bool {
     at.as_reg().is_none_or(|reg| reg.hw_enc() >= FIRST_FIXED && reg.hw_enc() < FREE)
 }
 
@@ -97,11 +97,11 @@ fn check(set: &mut ParallelMoves, moves: &Moves, temps: &mut Temps) -> Vec<(Allo
     emitted
 }
 
-fn resolve(moves: &Moves, temps: &mut Temps) -> Vec<(Allocation, Allocation)> {
+pub(super) fn resolve(moves: &Moves, temps: &mut Temps) -> Vec<(Allocation, Allocation)> {
     check(&mut ParallelMoves::default(), moves, temps)
 }
 
-fn with_free() -> Temps {
+pub(super) fn with_free() -> Temps {
     Temps { free: [true; 3], ..Temps::default() }
 }
 
