@@ -308,7 +308,14 @@ impl Forward {
             // A value that is read here and then no more leaves the registers that survive to others.
             let lives_on = !used_here || self.lives_on(on, value);
             let better = if lives_on { free & !claims.killed[class] } else { free & claims.killed[class] };
-            to = self.pick(on, if better != 0 { better } else { free }, value, NO_REG, 0);
+            let (wanted, killed) = if better == 0 {
+                (among, claims.killed[class])
+            } else if lives_on {
+                (among & !claims.killed[class], claims.killed[class])
+            } else {
+                (among & claims.killed[class], claims.killed[class])
+            };
+            to = self.pick_or_spare(on, wanted, killed, value, NO_REG, 0);
         } else if let Some(victim) = self.victim(on, class, among, claims.killed[class])
             && (used_here || victim.next_use > self.next_use[value])
         {
@@ -322,7 +329,7 @@ impl Forward {
     }
 
     /// Is `value`, which this instruction uses, used again behind it?
-    fn lives_on(&self, on: &Input<'_>, value: Value) -> bool {
+    pub(super) fn lives_on(&self, on: &Input<'_>, value: Value) -> bool {
         let range = on.code.op_range(self.inst);
         let last = range.rev().find(|&op| {
             let op = on.code.ops.as_slice()[op];
@@ -686,7 +693,7 @@ impl Forward {
                 let value = self.regs.value(class, reg);
                 let free = among & !self.regs.occupied[class];
                 let to = if free != 0 {
-                    self.pick(on, free, value, NO_REG, 0)
+                    self.pick_or_spare(on, among, killed, value, NO_REG, 0)
                 } else {
                     match self.victim(on, class, among, killed) {
                         Some(victim) if victim.next_use > next_use => {

@@ -5,6 +5,9 @@ use crate::ir::{PReg, PerClass, RegClass};
 use crate::live::DEAD;
 use crate::ssa::code::{NO_REG, Value};
 
+/// Blocks executed at most so often count as cold: one save of a register weighs as much as many moves there.
+const COLD: f32 = 10.0;
+
 /// Which value is in each register.
 ///
 /// A value may be in several; [`Forward::held`] has the other direction. Fixed stack slots count as registers here, though not as
@@ -128,7 +131,46 @@ impl Forward {
                 return lowest(good & tier);
             }
         }
+        // Outside of loops, a move out of the way is cheaper than saving one more register for the caller.
+        if self.frequency <= COLD && free & cheap != 0 && good & cheap == 0 {
+            return lowest(free & cheap);
+        }
         lowest(if good != 0 { good } else { free })
+    }
+
+    /// Would taking `reg` be the first use of a register that costs something to use?
+    #[inline]
+    pub(super) fn is_new_and_dear(&self, on: &Input<'_>, class: usize, reg: u8) -> bool {
+        on.machine.dear[class] & !self.used[class] & bit(reg) != 0
+    }
+
+    /// Like [`Forward::pick`], but rather than begin to use a register that costs something, takes one with a copy that nobody needs.
+    pub(super) fn pick_or_spare(
+        &mut self,
+        on: &Input<'_>,
+        among: u64,
+        killed: u64,
+        value: Value,
+        hint: u8,
+        avoid: u64,
+    ) -> u8 {
+        let class = on.class(value);
+        let reg = self.pick(on, among & !self.regs.occupied[class], value, hint, avoid);
+        if !self.is_new_and_dear(on, class, reg) {
+            return reg;
+        }
+        let cheap = among & self.regs.occupied[class] & (self.used[class] | !on.machine.dear[class]);
+        for other in Bits(cheap & !(killed & !bit(reg))) {
+            let held_by = self.regs.value(class, other);
+            let elsewhere = self.held[held_by] & !bit(other) & !on.machine.stack[class];
+            let next_use = self.next_use[held_by];
+            let dies = next_use == DEAD || next_use == self.pos && !self.lives_on(on, held_by);
+            if elsewhere != 0 && held_by != value && (elsewhere & !killed != 0 || dies) {
+                self.free(class, other);
+                return other;
+            }
+        }
+        reg
     }
 
     /// Whom to evict from the registers `among`: a copy that is also in a register outside `killed`, else the value with the farthest
