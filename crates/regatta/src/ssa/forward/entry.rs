@@ -111,7 +111,7 @@ impl Forward {
         let (start, end) = self.exit[from];
         for index in start as usize..end as usize {
             let InReg { value, reg } = self.states[index];
-            if self.next_use[value] != DEAD {
+            if self.until[value].next != DEAD {
                 self.put(reg.class().index(), reg.hw_enc() as u8, value);
             } else if cfg!(debug_assertions) {
                 debug_assert!(on.code.values[value].class == reg.class());
@@ -127,7 +127,7 @@ impl Forward {
         for &param in params {
             if on.next_uses.param_distance[param] != DEAD {
                 self.candidate_of[param] = self.candidates.len() as u32;
-                self.candidates.push(Candidate::new(param, self.next_use[param], true));
+                self.candidates.push(Candidate::new(param, self.until[param].next, true));
             }
         }
         let (mut edges, mut total) = (0, 0.0);
@@ -144,14 +144,14 @@ impl Forward {
             for index in start as usize..end as usize {
                 let value = self.states[index].value;
                 let regs = self.at_exit[value];
-                if regs == 0 || self.next_use[value] == DEAD {
+                if regs == 0 || self.until[value].next == DEAD {
                     continue;
                 }
                 // Each value once, though it may be in several registers. Arguments need their entry below, so keep it.
                 let at = self.candidate_of[value];
                 if at == NO_CANDIDATE {
                     self.candidate_of[value] = self.candidates.len() as u32;
-                    let mut candidate = Candidate::new(value, self.next_use[value], false);
+                    let mut candidate = Candidate::new(value, self.until[value].next, false);
                     if edges > 1 {
                         candidate.in_all = 0;
                     }
@@ -203,7 +203,7 @@ impl Forward {
         for &LiveIn { value, distance } in on.loops.live_through(of) {
             let known = self.candidate_of[value] != NO_CANDIDATE || self.excluded_at[value] == block;
             if distance < EXIT_PENALTY && !known {
-                let mut candidate = Candidate::new(value, self.next_use[value], false);
+                let mut candidate = Candidate::new(value, self.until[value].next, false);
                 candidate.in_all = 0;
                 self.candidates.push(candidate);
             }

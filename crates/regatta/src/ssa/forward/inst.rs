@@ -108,7 +108,7 @@ impl Forward {
                 let class = on.class(op.value);
                 let reg = lowest(self.held[op.value] & !on.machine.stack[class]);
                 allocs[first + k] = Allocation::reg(preg(class, reg));
-                self.next_use[op.value] = self.next.as_slice()[first + k];
+                self.until[op.value].next = self.next.as_slice()[first + k];
             } else if op.want == Want::Ignored {
                 allocs[first + k] = ignored(*op);
             }
@@ -140,7 +140,7 @@ impl Forward {
             }
         }
         for op in ops {
-            if op.is_def() && self.next_use[op.value] == DEAD {
+            if op.is_def() && self.until[op.value].next == DEAD {
                 self.drop_value(on.class(op.value), op.value);
             }
         }
@@ -184,7 +184,7 @@ impl Forward {
         }
         for (k, op) in ops.iter().enumerate() {
             if op.is_use() {
-                self.next_use[op.value] = self.next.as_slice()[first + k];
+                self.until[op.value].next = self.next.as_slice()[first + k];
             } else if op.want == Want::Ignored {
                 allocs[first + k] = ignored(*op);
             }
@@ -204,7 +204,7 @@ impl Forward {
         }
         self.late_defs(on, ops, first, allocs, &mut claims)?;
         for op in ops {
-            if op.is_def() && self.next_use[op.value] == DEAD {
+            if op.is_def() && self.until[op.value].next == DEAD {
                 self.drop_value(on.class(op.value), op.value);
             }
         }
@@ -281,7 +281,7 @@ impl Forward {
             if there == op.value {
                 return Ok(true);
             }
-            if self.held[there] == bit(op.reg) && self.next_use[there] != DEAD {
+            if self.held[there] == bit(op.reg) && self.until[there].next != DEAD {
                 return Ok(false);
             }
             self.free(class, op.reg);
@@ -301,7 +301,7 @@ impl Forward {
     fn move_away(&mut self, on: &Input<'_>, class: usize, reg: u8, claims: &Claims) {
         let value = self.regs.value(class, reg);
         let among = on.machine.allocatable[class] & !claims.fixed[class] & !claims.early_fixed[class];
-        let used_here = self.next_use[value] == self.pos;
+        let used_here = self.until[value].next == self.pos;
         let free = among & !self.regs.occupied[class];
         let mut to = NO_REG;
         if free != 0 {
@@ -317,7 +317,7 @@ impl Forward {
             };
             to = self.pick_or_spare(on, wanted, killed, value, NO_REG, 0);
         } else if let Some(victim) = self.victim(on, class, among, claims.killed[class])
-            && (used_here || victim.next_use > self.next_use[value])
+            && (used_here || victim.next_use > self.until[value].next)
         {
             self.free(class, victim.reg);
             to = victim.reg;
@@ -343,7 +343,7 @@ impl Forward {
         for class in super::registers::CLASSES {
             for reg in Bits(claims.early_fixed[class] & self.regs.occupied[class]) {
                 let value = self.regs.value(class, reg);
-                if self.held[value] == bit(reg) && self.next_use[value] != DEAD {
+                if self.held[value] == bit(reg) && self.until[value].next != DEAD {
                     self.move_away(on, class, reg, claims);
                 } else {
                     self.free(class, reg);
@@ -506,7 +506,7 @@ impl Forward {
                 return Err(out_of_registers(on, op.value).into());
             }
             let is_fixed = input.want == Want::Fixed;
-            let lives_on = self.next_use[input.value] != DEAD;
+            let lives_on = self.until[input.value].next != DEAD;
             let needed = claims.late[class] & bit(reg) != 0;
             if lives_on || needed {
                 let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
@@ -537,7 +537,7 @@ impl Forward {
                 self.drop_value(class, input.value);
             }
             claims.defined[class] |= bit(reg);
-            self.next_use[op.value] = self.next.as_slice()[first + k];
+            self.until[op.value].next = self.next.as_slice()[first + k];
             self.define_in(op.value, class, reg, first + k, allocs);
         }
         Ok(())
@@ -568,7 +568,7 @@ impl Forward {
         }
         let victim = self.victim(on, class, among & !claims.read[class], claims.killed[class])?;
         let must = claims.late[class] & bit(reg) != 0;
-        (must || victim.next_use > self.next_use[input.value]).then(|| {
+        (must || victim.next_use > self.until[input.value].next).then(|| {
             self.free(class, victim.reg);
             victim.reg
         })
@@ -657,7 +657,8 @@ impl Forward {
             claims.defined[class] |= bit(reg);
             self.define(op.value, class, reg, at, allocs);
         } else {
-            self.next_use[op.value] = self.next.as_slice()[at];
+            self.until[op.value].next = self.next.as_slice()[at];
+            self.touched.push(op.value);
             self.born_in_memory(op.value, self.block, self.pos);
             self.slot_operands.push((OpIndex::new(at), op.value));
         }
@@ -676,10 +677,10 @@ impl Forward {
             let mut count = 0;
             for reg in Bits(in_danger) {
                 let value = self.regs.value(class, reg);
-                let needed = self.next_use[value] != DEAD && self.held[value] & !killed & !stack == 0;
+                let needed = self.until[value].next != DEAD && self.held[value] & !killed & !stack == 0;
                 // One rescue a value: from the lowest of its registers.
                 if needed && self.held[value] & in_danger & (bit(reg) - 1) == 0 {
-                    rescue[count] = (self.next_use[value], reg);
+                    rescue[count] = (self.until[value].next, reg);
                     count += 1;
                 }
             }
@@ -712,7 +713,7 @@ impl Forward {
     #[inline(always)]
     fn drop_dead_uses(&mut self, on: &Input<'_>, ops: &[Op]) {
         for op in ops {
-            if op.is_use() && self.next_use[op.value] == DEAD {
+            if op.is_use() && self.until[op.value].next == DEAD {
                 self.drop_value(on.class(op.value), op.value);
             }
         }
@@ -781,13 +782,16 @@ impl Forward {
     /// Makes `value` in `reg`, as operand `at` says.
     #[inline(always)]
     fn define(&mut self, value: Value, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
-        self.next_use[value] = self.next.as_slice()[at];
+        self.until[value].next = self.next.as_slice()[at];
         self.define_in(value, class, reg, at, allocs);
     }
 
     #[inline(always)]
     fn define_in(&mut self, value: Value, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
         self.put(class, reg, value);
+        if self.until[value].next != DEAD {
+            self.touched.push(value);
+        }
         allocs[at] = Allocation::reg(preg(class, reg));
         self.def_reg[value] = reg;
         let becomes = self.becomes[value];

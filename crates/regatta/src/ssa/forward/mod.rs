@@ -114,6 +114,15 @@ pub(crate) struct InReg {
     pub(crate) reg: PReg,
 }
 
+/// How long a value is needed: positions.
+#[derive(Clone, Copy, Debug)]
+struct Until {
+    /// Its next use from here.
+    next: u32,
+    /// Its next use by way of the back edge of a loop around this block: what `next` falls back to between blocks.
+    round: u32,
+}
+
 /// A value that a loop header had better not hold in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Excluded {
@@ -163,10 +172,8 @@ pub(crate) struct Forward {
     inst: Inst,
     pos: u32,
     frequency: f32,
-    /// Position of a value's next use from here.
-    next_use: TypedVec<Value, u32>,
-    /// The same by way of the back edge of a loop around this block: what `next_use` falls back to at a block's start.
-    round_loop: TypedVec<Value, u32>,
+    /// How long each value is needed.
+    until: TypedVec<Value, Until>,
     round_loop_saved: Vec<(Value, u32)>,
     open_loops: Vec<(Loop, usize)>,
     touched: Vec<Value>,
@@ -248,8 +255,7 @@ impl Forward {
         self.exit.reset(blocks, (0, 0));
         self.regs.occupied = [0; 3];
         self.held.reset(values, 0);
-        self.next_use.reset(values, DEAD);
-        self.round_loop.reset(values, DEAD);
+        self.until.reset(values, Until { next: DEAD, round: DEAD });
         self.round_loop_saved.clear();
         self.open_loops.clear();
         self.next.reset(on.code.ops.len(), DEAD);
@@ -439,7 +445,7 @@ impl Forward {
             self.regs.occupied[class] = 0;
         }
         while let Some(value) = self.touched.pop() {
-            self.next_use[value] = self.round_loop[value];
+            self.until[value].next = self.until[value].round;
         }
         for edge in on.flow.graph.succ_edges(block) {
             if on.flow.is_back_edge(edge) {
@@ -464,9 +470,9 @@ impl Forward {
         self.open_loops.push((of, self.round_loop_saved.len()));
         let end = on.flow.loop_end(of);
         for &LiveIn { value, distance } in on.loops.live_through(of) {
-            self.round_loop_saved.push((value, self.round_loop[value]));
-            self.round_loop[value] = end + distance;
-            self.next_use[value] = end + distance;
+            self.round_loop_saved.push((value, self.until[value].round));
+            self.until[value].round = end + distance;
+            self.until[value].next = end + distance;
         }
     }
 
@@ -480,14 +486,14 @@ impl Forward {
             self.open_loops.pop();
             while self.round_loop_saved.len() > saved {
                 let Some((value, before)) = self.round_loop_saved.pop() else { break };
-                self.round_loop[value] = before;
-                self.next_use[value] = before;
+                self.until[value].round = before;
+                self.until[value].next = before;
             }
         }
     }
 
     /// Walks the block backwards from what its successors need, and leaves the next use behind each operand in `next`, and from the
-    /// block's start in `next_use`.
+    /// block's start in `until`.
     fn find_next_uses(&mut self, on: &Input<'_>, block: Block) {
         let (code, graph) = (on.code, &on.flow.graph);
         let out = on.flow.end(block);
@@ -517,28 +523,32 @@ impl Forward {
                 for op in ops.clone() {
                     let value = code.ops.as_slice()[op].value;
                     if code.ops.as_slice()[op].is_def() {
-                        self.next.as_mut_slice()[op] = self.next_use[value];
-                        self.next_use[value] = DEAD;
+                        self.next.as_mut_slice()[op] = self.until[value].next;
+                        self.until[value].next = DEAD;
                     }
                 }
             }
             for op in ops.rev() {
                 if code.ops.as_slice()[op].is_use() {
                     let value = code.ops.as_slice()[op].value;
-                    self.next.as_mut_slice()[op] = self.next_use[value];
-                    self.next_use[value] = pos;
+                    self.next.as_mut_slice()[op] = self.until[value].next;
+                    self.until[value].next = pos;
                 }
             }
         }
     }
 
+    /// `value` is used at `pos`, which may be beyond the block.
     #[inline(always)]
     fn reach(&mut self, value: Value, pos: u32) {
-        self.touched.push(value);
-        self.next_use[value] = self.next_use[value].min(pos);
+        let until = &mut self.until[value];
+        if until.next == until.round {
+            self.touched.push(value);
+        }
+        until.next = until.next.min(pos);
     }
 
-    /// Sets `next_use` as of the block's start when `next` is known already.
+    /// Sets `until` as of the block's start when `next` is known already.
     fn recall_next_uses(&mut self, on: &Input<'_>, block: Block) {
         let start = on.flow.start(block);
         for &LiveIn { value, distance } in on.next_uses.live_in(block) {
@@ -550,28 +560,19 @@ impl Forward {
                 self.reach(param, distance.saturating_add(start).min(FAR));
             }
         }
-        let insts = on.flow.graph.first(block).0..on.flow.graph.end(block).0;
+        if on.next_uses.live_in(block).len() < on.next_uses.limit() {
+            return;
+        }
         // A list that is cut off may lack values that this very block uses.
-        let complete = on.next_uses.live_in(block).len() < on.next_uses.limit();
+        let insts = on.flow.graph.first(block).0..on.flow.graph.end(block).0;
         for inst in insts.rev() {
-            let flags = on.code.insts[Inst(inst)].flags();
-            if complete && flags & flag::DEFINES == 0 {
-                continue;
-            }
-            for op in on.code.op_range(Inst(inst)) {
-                let op = on.code.ops.as_slice()[op];
-                if op.is_def() {
-                    self.touched.push(op.value);
-                    self.next_use[op.value] = DEAD;
-                }
-            }
-            if !complete {
-                let pos = on.flow.start(block) + (inst - on.flow.graph.first(block).0);
+            let pos = start + (inst - on.flow.graph.first(block).0);
+            for defs in [true, false] {
                 for op in on.code.op_range(Inst(inst)) {
                     let op = on.code.ops.as_slice()[op];
-                    if op.is_use() {
+                    if op.is_def() && defs || op.is_use() && !defs {
                         self.touched.push(op.value);
-                        self.next_use[op.value] = pos;
+                        self.until[op.value].next = if defs { DEAD } else { pos };
                     }
                 }
             }

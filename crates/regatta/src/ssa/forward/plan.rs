@@ -47,7 +47,7 @@ impl Forward {
             next_uses: ops
                 .iter()
                 .filter(|op| op.want != Want::Ignored)
-                .map(|op| (op.value, self.next_use[op.value]))
+                .map(|op| (op.value, self.until[op.value].next))
                 .collect(),
         }
     }
@@ -71,7 +71,7 @@ impl Forward {
         self.moves.truncate(before.moves);
         self.slot_operands.truncate(before.slot_operands);
         for &(value, next_use) in before.next_uses.iter().rev() {
-            self.next_use[value] = next_use;
+            self.until[value].next = next_use;
         }
     }
 

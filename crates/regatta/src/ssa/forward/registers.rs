@@ -163,7 +163,7 @@ impl Forward {
         for other in Bits(cheap & !(killed & !bit(reg))) {
             let held_by = self.regs.value(class, other);
             let elsewhere = self.held[held_by] & !bit(other) & !on.machine.stack[class];
-            let next_use = self.next_use[held_by];
+            let next_use = self.until[held_by].next;
             let dies = next_use == DEAD || next_use == self.pos && !self.lives_on(on, held_by);
             if elsewhere != 0 && held_by != value && (elsewhere & !killed != 0 || dies) {
                 self.free(class, other);
@@ -181,7 +181,7 @@ impl Forward {
         let mut farthest = self.pos;
         for reg in Bits(among & self.regs.occupied[class]) {
             let value = self.regs.value(class, reg);
-            let next_use = self.next_use[value];
+            let next_use = self.until[value].next;
             let elsewhere = self.held[value] & !bit(reg) & !on.machine.stack[class];
             if elsewhere != 0 && (elsewhere & !killed != 0 || next_use == DEAD) {
                 return Some(Victim { reg, next_use: DEAD });
