@@ -1,4 +1,140 @@
-//! A register allocator.
+//! regatta is a register allocator for compilers: it maps the unboundedly many values of a function to the registers of a
+//! machine, and to slots of the stack frame where registers do not suffice.
+//!
+//! A function comes in as a [`Function`] in SSA form: blocks with parameters, instructions with [`Operand`]s that say which
+//! values are read and written and where they must be. Out comes an [`Output`]: a location for every operand, and the moves to
+//! insert between instructions. What the machine offers is in a [`MachineEnv`].
+//!
+//! The allocator decides everything in one forward pass over the code, evicting what is needed last, and passes again over the
+//! loop nests where that pays ([`Algorithm`]). It is several times as fast as backtracking and yields cheaper code. An
+//! independent checker ([`check::check`]) proves an output right for its input.
+//!
+//! # A small compiler
+//!
+//! This compiler turns an expression into code for a machine of three registers, whose addition overwrites its first operand. The
+//! allocator's part in it: implement [`Function`] for the compiler's own representation, call [`run`], and walk the result with
+//! [`Output::block_insts_and_edits`].
+//!
+//! ```
+//! use regatta::*;
+//!
+//! /// The machine: `load rD, n`, `add rD, rS` (rD += rS) and `ret r0`.
+//! enum Code { Load(i64), Add, Ret }
+//!
+//! /// A function of one block in the compiler's own representation.
+//! #[derive(Default)]
+//! struct Program { code: Vec<Code>, operands: Vec<Vec<Operand>>, values: usize }
+//!
+//! enum Expr { Number(i64), Sum(Box<Expr>, Box<Expr>) }
+//!
+//! impl Program {
+//!     fn push(&mut self, code: Code, operands: &[Operand]) {
+//!         self.code.push(code);
+//!         self.operands.push(operands.to_vec());
+//!     }
+//!
+//!     /// Generates code for `expr`; returns the value that holds its result.
+//!     fn compile(&mut self, expr: &Expr) -> VReg {
+//!         match expr {
+//!             Expr::Number(n) => {
+//!                 let result = self.value();
+//!                 self.push(Code::Load(*n), &[Operand::reg_def(result)]);
+//!                 result
+//!             }
+//!             Expr::Sum(a, b) => {
+//!                 let (a, b) = (self.compile(a), self.compile(b));
+//!                 let result = self.value();
+//!                 // The result is made in the register of operand 1, which is `a`.
+//!                 let operands = [Operand::reg_reuse_def(result, 1), Operand::reg_use(a), Operand::reg_use(b)];
+//!                 self.push(Code::Add, &operands);
+//!                 result
+//!             }
+//!         }
+//!     }
+//!
+//!     fn value(&mut self) -> VReg {
+//!         self.values += 1;
+//!         VReg::new(self.values - 1, RegClass::Int)
+//!     }
+//! }
+//!
+//! impl Function for Program {
+//!     fn num_insts(&self) -> usize { self.code.len() }
+//!     fn num_blocks(&self) -> usize { 1 }
+//!     fn entry_block(&self) -> Block { Block::new(0) }
+//!     fn block_insns(&self, _: Block) -> InstRange { InstRange::new(Inst::new(0), Inst::new(self.code.len())) }
+//!     fn block_succs(&self, _: Block) -> &[Block] { &[] }
+//!     fn block_preds(&self, _: Block) -> &[Block] { &[] }
+//!     fn block_params(&self, _: Block) -> &[VReg] { &[] }
+//!     fn is_ret(&self, inst: Inst) -> bool { matches!(self.code[inst.index()], Code::Ret) }
+//!     fn is_branch(&self, _: Inst) -> bool { false }
+//!     fn branch_blockparams(&self, _: Block, _: Inst, _: usize) -> &[VReg] { &[] }
+//!     fn inst_operands(&self, inst: Inst) -> &[Operand] { &self.operands[inst.index()] }
+//!     fn inst_clobbers(&self, _: Inst) -> PRegSet { PRegSet::empty() }
+//!     fn num_vregs(&self) -> usize { self.values }
+//!     fn spillslot_size(&self, _: RegClass) -> usize { 1 }
+//! }
+//!
+//! /// 1 + (2 + (3 + …)): all the numbers are needed at once.
+//! fn nested(from: i64, to: i64) -> Expr {
+//!     let number = Box::new(Expr::Number(from));
+//!     if from == to { *number } else { Expr::Sum(number, Box::new(nested(from + 1, to))) }
+//! }
+//!
+//! let mut program = Program::default();
+//! let result = program.compile(&nested(1, 6));
+//! let r0 = PReg::new(0, RegClass::Int);
+//! program.push(Code::Ret, &[Operand::reg_fixed_use(result, r0)]);
+//!
+//! let mut env = MachineEnv::default();
+//! env.preferred_regs_by_class[0] = (0..3).map(|n| PReg::new(n, RegClass::Int)).collect();
+//! let output = run(&program, &env, &Options { validate: true, ..Options::default() })?;
+//! check::check(&program, &env, &output).expect("a right allocation");
+//!
+//! // What a compiler would emit, this one executes.
+//! let mut regs = [0; 3];
+//! let mut frame = vec![0; output.num_spillslots];
+//! for step in output.block_insts_and_edits(&program, Block::new(0)) {
+//!     match step {
+//!         InstOrEdit::Edit(Edit::Move { from, to }) => {
+//!             let moved = from.as_reg().map_or_else(|| frame[from.index()], |r| regs[r.hw_enc()]);
+//!             match to.as_reg() {
+//!                 Some(r) => regs[r.hw_enc()] = moved,
+//!                 None => frame[to.index()] = moved,
+//!             }
+//!         }
+//!         InstOrEdit::Inst(inst) => {
+//!             let reg = |operand: usize| output.inst_allocs(inst)[operand].as_reg().unwrap().hw_enc();
+//!             match program.code[inst.index()] {
+//!                 Code::Load(n) => regs[reg(0)] = n,
+//!                 Code::Add => regs[reg(0)] += regs[reg(2)],
+//!                 Code::Ret => {}
+//!             }
+//!         }
+//!     }
+//! }
+//! assert_eq!(regs[0], 21);
+//! assert!(output.num_spillslots > 0, "six numbers do not fit in three registers");
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! A compiler that allocates many functions keeps a [`Context`] and calls [`run_with_ctx`]: storage is then reused from function to
+//! function. A `Context` may be sent to another thread; use one a thread.
+//!
+//! # Rooms
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`ir`] | what a client hands in: registers, operands, the [`Function`] trait, and [`Func`], a ready implementation |
+//! | [`output`] | what it gets back |
+//! | [`error`] | every way in which an input can be wrong |
+//! | [`check`] | the validator of inputs and the checker of outputs |
+//! | [`text`] | functions and allocations as text (feature `text`) |
+//! | `cfg`, `live`, `ssa`, `slots`, `moves` | the allocator: flow graph, liveness, the SSA allocator, the frame, parallel moves |
+//!
+//! # Features
+//!
+//! `std` and `text` are on by default. Without default features the library needs `core` and `alloc` alone.
 #![no_std]
 
 extern crate alloc;

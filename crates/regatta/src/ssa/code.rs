@@ -436,7 +436,7 @@ impl Code {
             return Err(Error::MultipleDefs { vreg, inst });
         }
         def.block = block;
-        def.inst = inst.unwrap_or(Inst::invalid());
+        def.inst = inst.unwrap_or_default();
         def.is_param = inst.is_none();
         Ok(())
     }
