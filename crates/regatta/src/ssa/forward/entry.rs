@@ -12,7 +12,8 @@
 //! Who stays where: first those whom all predecessors have in the same register, then those who can stay where the hottest
 //! predecessor has them, then the rest.
 //!
-//! A parameter that gets no register lives in memory, where its arguments are stored on the edges.
+//! A parameter that gets no register lives in memory, where its arguments are stored on the edges. So does one at a join whose arguments
+//! are all in memory already, unless it is used at once: it can share their slot.
 
 use super::registers::{CLASSES, bit, lowest, preg};
 use super::{Excluded, Forward, InReg, Input, MOVE_COST, RELOAD_COST};
@@ -22,6 +23,9 @@ use crate::live::{DEAD, EXIT_PENALTY, LiveIn};
 use crate::ssa::code::{NO_REG, Value};
 
 pub(super) const NO_CANDIDATE: u32 = u32::MAX;
+
+/// A parameter whose arguments are all in memory gets a register if its first use is at most so far away.
+const SOON: u32 = 16;
 
 /// A value that might be in a register at the start of a block.
 #[derive(Clone, Copy, Debug)]
@@ -237,6 +241,10 @@ impl Forward {
             let candidate = self.candidates[index];
             let class = on.class(candidate.value);
             let mut stays = room[class] > 0;
+            if header_of.is_none() && candidate.is_param && candidate.preds == 0 {
+                // All its arguments are in memory. Reloading them here pays if it is used at once.
+                stays &= candidate.next_use - self.pos <= SOON;
+            }
             if stays && header_of.is_some() && !candidate.is_param && candidate.next_use >= beyond_loop {
                 stays = through[class] > 0 && candidate.preds == edges;
                 if stays {

@@ -62,7 +62,7 @@ impl Input<'_> {
 }
 
 /// Reloads lost at back edges must weigh this part of a nest's cost for it to be allocated again.
-const WORTH_ANOTHER_ROUND: f32 = 0.02;
+const WORTH_ANOTHER_ROUND: f32 = 0.05;
 
 /// The weights of moves in the cost of a nest: those of the usual cost model.
 const MOVE_COST: f32 = 0.2;
