@@ -237,7 +237,7 @@ impl NextUses {
                 if !op.is_def() {
                     continue;
                 }
-                let class = code.values[op.value].class.index();
+                let class = op.class();
                 if self.distance[op.value] != DEAD {
                     self.distance[op.value] = DEAD;
                     at.live[class] -= 1;
@@ -266,7 +266,7 @@ impl NextUses {
                 continue;
             }
             self.used[op.value] = true;
-            let class = code.values[op.value].class.index();
+            let class = op.class();
             let distance = if op.want == Want::Stack { FAR } else { offset };
             if self.distance[op.value] == DEAD {
                 self.live.push(op.value);

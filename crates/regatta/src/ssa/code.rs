@@ -67,7 +67,7 @@ pub(crate) struct Op {
     pub(crate) value: Value,
     /// Where it must be.
     pub(crate) want: Want,
-    /// Bits [`DEF`], [`LATE`], [`REUSED`].
+    /// Bits [`DEF`], [`LATE`], [`REUSED`], and the value's class above them.
     pub(crate) role: u8,
     /// For `Fixed`, the register's number in its class; for `Reuse`, an operand; for `Reg`, the base-two logarithm of the
     /// limit (6: any).
@@ -82,8 +82,15 @@ pub(crate) const DEF: u8 = 1;
 pub(crate) const LATE: u8 = 2;
 /// In [`Op::role`]: a use whose register a definition of the instruction takes over.
 pub(crate) const REUSED: u8 = 4;
+const CLASS_SHIFT: u32 = 4;
 
 impl Op {
+    /// The class of the value, as an index.
+    #[inline(always)]
+    pub(crate) fn class(self) -> usize {
+        usize::from(self.role >> CLASS_SHIFT)
+    }
+
     #[inline(always)]
     pub(crate) fn is_def(self) -> bool {
         self.role & DEF != 0
@@ -325,7 +332,7 @@ impl Code {
         for (index, operand) in operands.iter().enumerate() {
             if let Some(reg) = operand.as_fixed_nonallocatable() {
                 let value = Value(reg.index() as u32);
-                self.ops.push(Op { value, want: Want::Ignored, role: 0, reg: reg.hw_enc() as u8, hint: NO_REG });
+                self.ops.push(Op { value, want: Want::Ignored, role: (reg.class() as u8) << CLASS_SHIFT, reg: reg.hw_enc() as u8, hint: NO_REG });
                 continue;
             }
             let bad = |why| Error::BadConstraint { inst, operand: index, why };
@@ -336,7 +343,7 @@ impl Code {
                 return Err(Error::TooManyLiveRegs { inst, class });
             }
             let is_def = operand.kind() == OperandKind::Def;
-            let mut role = 0;
+            let mut role = (class as u8) << CLASS_SHIFT;
             if is_def {
                 role |= DEF;
                 flags |= flag::DEFINES;

@@ -5,8 +5,7 @@
 //! edge happen at once; [`ParallelMoves`] puts them in order. They go to the start of the target if nothing else leads there, else
 //! before the branch of the source.
 //!
-//! At one point of the code, edits come in the order of [`Rank`]. A sort by point and rank, stable so that what belongs together stays in
-//! order, gives the output's list; it is nearly sorted to begin with, which the sort of the standard library makes use of.
+//! At one point of the code, edits come in the order of [`Rank`]. A sort by point, rank and number of the edit gives the output's list.
 //!
 //! Cost: linear in edits and in edges × registers, but for the sort.
 
@@ -50,6 +49,9 @@ struct Pending {
 fn key(point: ProgPoint, rank: Rank) -> u64 {
     u64::from(point.to_index()) << 3 | rank as u64
 }
+
+/// Edits are numbered in this many bits to make their keys unique: 32 bits of point and 3 of rank leave so many.
+const NUMBER_BITS: u32 = 29;
 
 /// The pass, with its storage.
 #[derive(Debug, Default)]
@@ -109,7 +111,10 @@ impl Edits {
             let (from, to) = (m.from.resolve(resolve), m.to.resolve(resolve));
             self.push(key(point, Rank::Local), from, to);
         }
-        self.pending.sort_by_key(|edit| edit.key);
+        for (number, edit) in self.pending.iter_mut().enumerate() {
+            edit.key = edit.key << NUMBER_BITS | number as u64;
+        }
+        self.pending.sort_unstable_by_key(|edit| edit.key);
         self.write(on.machine, output);
     }
 
@@ -129,7 +134,7 @@ impl Edits {
                 (false, true) => stats.spills += 1,
                 (true, _) => stats.reloads += 1,
             }
-            let point = ProgPoint::from_index((key >> 3) as u32);
+            let point = ProgPoint::from_index((key >> (3 + NUMBER_BITS)) as u32);
             output.edits.push((point, Edit::Move { from, to }));
         }
     }

@@ -94,8 +94,8 @@ impl Forward {
         let first = range.start;
         let ops = &on.code.ops.as_slice()[range];
         for (k, op) in ops.iter().enumerate() {
-            if op.is_use() && self.held[op.value] & !on.machine.stack[on.class(op.value)] == 0 {
-                let class = on.class(op.value);
+            if op.is_use() && self.held[op.value] & !on.machine.stack[op.class()] == 0 {
+                let class = op.class();
                 let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
                 let among = on.machine.allocatable[class];
                 let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
@@ -105,7 +105,7 @@ impl Forward {
         }
         for (k, op) in ops.iter().enumerate() {
             if op.is_use() {
-                let class = on.class(op.value);
+                let class = op.class();
                 let reg = lowest(self.held[op.value] & !on.machine.stack[class]);
                 allocs[first + k] = Allocation::reg(preg(class, reg));
                 self.until[op.value].next = self.next.as_slice()[first + k];
@@ -114,7 +114,7 @@ impl Forward {
             }
         }
         if flags & flag::DEFINES == 0 {
-            self.drop_dead_uses(on, ops);
+            self.drop_dead_uses(ops);
             return Ok(());
         }
         let mut defined = [0; 3];
@@ -128,10 +128,10 @@ impl Forward {
             })?;
             defined = claims.defined;
         }
-        self.drop_dead_uses(on, ops);
+        self.drop_dead_uses(ops);
         for (k, op) in ops.iter().enumerate() {
             if op.is_def() && op.want == Want::Reg {
-                let class = on.class(op.value);
+                let class = op.class();
                 let among = on.machine.allocatable[class] & !defined[class];
                 let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
                 let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
@@ -141,7 +141,7 @@ impl Forward {
         }
         for op in ops {
             if op.is_def() && self.until[op.value].next == DEAD {
-                self.drop_value(on.class(op.value), op.value);
+                self.drop_value(op.class(), op.value);
             }
         }
         Ok(())
@@ -167,7 +167,7 @@ impl Forward {
                     (true, false) => &mut claims.early_fixed,
                     (true, true) => &mut claims.killed,
                 };
-                claimed[on.class(op.value)] |= bit(op.reg);
+                claimed[op.class()] |= bit(op.reg);
             }
             self.fixed_uses(on, ops, first, allocs, &mut claims)?;
             self.clear_for_early_defs(on, &claims);
@@ -198,14 +198,14 @@ impl Forward {
         if flags & flag::KILLS != 0 {
             self.save_from_killed(on, &claims);
         }
-        self.drop_dead_uses(on, ops);
+        self.drop_dead_uses(ops);
         for class in super::registers::CLASSES {
             self.free_all(class, claims.killed[class]);
         }
         self.late_defs(on, ops, first, allocs, &mut claims)?;
         for op in ops {
             if op.is_def() && self.until[op.value].next == DEAD {
-                self.drop_value(on.class(op.value), op.value);
+                self.drop_value(op.class(), op.value);
             }
         }
         if flags & flag::UNCOMMON != 0 {
@@ -227,7 +227,7 @@ impl Forward {
         pending.clear();
         for (k, op) in ops.iter().enumerate() {
             if op.is_use() && op.want == Want::Fixed {
-                let class = on.class(op.value);
+                let class = op.class();
                 if op.is_late() && claims.killed[class] & bit(op.reg) != 0 {
                     return Err(self.bad(k, "a late use is fixed to a register that the instruction overwrites"));
                 }
@@ -236,7 +236,7 @@ impl Forward {
                         && o.want == Want::Fixed
                         && o.reg == op.reg
                         && o.value != op.value
-                        && on.class(o.value) == class
+                        && o.class() == class
                 });
                 if conflict || claims.early_fixed[class] & bit(op.reg) != 0 {
                     return Err(self.bad(k, "its register is needed for another value at the same time"));
@@ -266,7 +266,7 @@ impl Forward {
             if pending.len() == before {
                 // Each of them waits for a value that is needed. Move one away.
                 let op = ops[pending[0].index()];
-                self.move_away(on, on.class(op.value), op.reg, claims);
+                self.move_away(on, op.class(), op.reg, claims);
             }
         }
         self.pending = pending;
@@ -275,7 +275,7 @@ impl Forward {
 
     /// Moves the value of a fixed use into its register, unless a value is there that is needed and nowhere else.
     fn fill_fixed(&mut self, on: &Input<'_>, op: Op, claims: &Claims) -> Result<bool, Stuck> {
-        let class = on.class(op.value);
+        let class = op.class();
         if self.regs.is_occupied(class, op.reg) {
             let there = self.regs.value(class, op.reg);
             if there == op.value {
@@ -361,7 +361,7 @@ impl Forward {
         allocs: &mut [Allocation],
         claims: &mut Claims,
     ) -> Result<(), Stuck> {
-        let class = on.class(op.value);
+        let class = op.class();
         let mut allowed = on.machine.allocatable[class] & op.limit_mask() & !claims.early_fixed[class];
         if op.is_late() {
             allowed &= !claims.killed[class] & !claims.reused[class];
@@ -382,7 +382,7 @@ impl Forward {
         allocs: &mut [Allocation],
         claims: &mut Claims,
     ) -> Result<(), Stuck> {
-        let class = on.class(op.value);
+        let class = op.class();
         let have = self.held[op.value] & allowed;
         let reg = if have != 0 {
             lowest(have)
@@ -421,7 +421,7 @@ impl Forward {
         if !op.is_use() || op.want == Want::Fixed {
             return Ok(());
         }
-        let class = on.class(op.value);
+        let class = op.class();
         let mut allowed = on.machine.allocatable[class] & !claims.early_fixed[class];
         match op.want {
             Want::Reg => {
@@ -466,7 +466,7 @@ impl Forward {
     fn claim_uses(&self, on: &Input<'_>, ops: &[Op], first: usize, allocs: &mut [Allocation], claims: &mut Claims) {
         for (k, op) in ops.iter().enumerate() {
             if op.is_use() {
-                let class = on.class(op.value);
+                let class = op.class();
                 let mut reg = allocs[first + k].index() as u8 & 63;
                 if op.role & REUSED != 0 {
                     let others = self.held[op.value] & !claims.reused[class] & !on.machine.stack[class];
@@ -496,7 +496,7 @@ impl Forward {
             }
             let at_input = first + usize::from(op.reg);
             let input = ops[usize::from(op.reg)];
-            let class = on.class(op.value);
+            let class = op.class();
             let mut reg = allocs[at_input].index() as u8 & 63;
             if claims.killed[class] & bit(reg) != 0 {
                 return Err(self.bad(k, "it reuses a register that the instruction overwrites"));
@@ -553,7 +553,7 @@ impl Forward {
         reg: u8,
         claims: &Claims,
     ) -> Option<u8> {
-        let class = on.class(input.value);
+        let class = input.class();
         let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
         let among = on.machine.allocatable[class] & !overwritten & !claims.fixed[class] & !claims.early_fixed[class];
         let free = among & !self.regs.occupied[class];
@@ -587,7 +587,7 @@ impl Forward {
             if !op.is_def() || op.is_late() {
                 continue;
             }
-            let class = on.class(op.value);
+            let class = op.class();
             let reg = match op.want {
                 Want::Fixed => {
                     if (claims.killed[class] | claims.read[class] | claims.defined[class]) & bit(op.reg) != 0 {
@@ -606,7 +606,7 @@ impl Forward {
                     self.place_def(on, *op, first + k, among, claims)?
                 }
             };
-            self.finish_def(on, *op, first + k, reg, allocs, claims);
+            self.finish_def(*op, first + k, reg, allocs, claims);
         }
         Ok(())
     }
@@ -620,7 +620,7 @@ impl Forward {
         among: u64,
         claims: &Claims,
     ) -> Result<Option<u8>, Stuck> {
-        let class = on.class(op.value);
+        let class = op.class();
         let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
         match op.want {
             Want::Stack => Ok(None),
@@ -645,7 +645,6 @@ impl Forward {
 
     fn finish_def(
         &mut self,
-        on: &Input<'_>,
         op: Op,
         at: usize,
         reg: Option<u8>,
@@ -653,7 +652,7 @@ impl Forward {
         claims: &mut Claims,
     ) {
         if let Some(reg) = reg {
-            let class = on.class(op.value);
+            let class = op.class();
             claims.defined[class] |= bit(reg);
             self.define(op.value, class, reg, at, allocs);
         } else {
@@ -711,10 +710,10 @@ impl Forward {
 
     /// Step 7: forgets the uses that are not used again.
     #[inline(always)]
-    fn drop_dead_uses(&mut self, on: &Input<'_>, ops: &[Op]) {
+    fn drop_dead_uses(&mut self, ops: &[Op]) {
         for op in ops {
             if op.is_use() && self.until[op.value].next == DEAD {
-                self.drop_value(on.class(op.value), op.value);
+                self.drop_value(op.class(), op.value);
             }
         }
     }
@@ -730,7 +729,7 @@ impl Forward {
     ) -> Result<(), Stuck> {
         for (k, op) in ops.iter().enumerate() {
             if op.is_def() && op.is_late() && op.want == Want::Fixed {
-                let class = on.class(op.value);
+                let class = op.class();
                 let taken = claims.late[class] | claims.defined[class];
                 let clobbered = on.code.clobber_sets[on.code.insts[self.inst].clobbers()][class];
                 if (taken | clobbered) & bit(op.reg) != 0 {
@@ -748,11 +747,11 @@ impl Forward {
                 if !ours || (op.reg >= 6) != (pass == 1) {
                     continue;
                 }
-                let class = on.class(op.value);
+                let class = op.class();
                 let taken = claims.late[class] | claims.defined[class] | claims.killed[class];
                 let among = on.machine.allocatable[class] & op.limit_mask() & !taken;
                 let reg = self.place_def(on, *op, first + k, among, claims)?;
-                self.finish_def(on, *op, first + k, reg, allocs, claims);
+                self.finish_def(*op, first + k, reg, allocs, claims);
             }
         }
         Ok(())
@@ -761,7 +760,7 @@ impl Forward {
     /// A register that is not ours to allocate holds nothing beyond the instruction that names it.
     fn leave_foreign_registers(&mut self, on: &Input<'_>, ops: &[Op]) -> Result<(), Stuck> {
         for op in ops.iter().filter(|op| op.want == Want::Fixed) {
-            let class = on.class(op.value);
+            let class = op.class();
             let ours = on.machine.allocatable[class] | on.machine.stack[class];
             if ours & bit(op.reg) != 0 || !self.regs.is_occupied(class, op.reg) {
                 continue;

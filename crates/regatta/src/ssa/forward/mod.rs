@@ -193,6 +193,7 @@ pub(crate) struct Forward {
     lost: Vec<(Excluded, f32)>,
     excluded: Vec<Excluded>,
     best_excluded: Vec<Excluded>,
+    learnt: Vec<Excluded>,
     /// Do headers of loops with calls count only on registers that survive the calls?
     cautious: bool,
     excluded_at: TypedVec<Value, Block>,
@@ -303,7 +304,8 @@ impl Forward {
         let mut is_best = true;
         let mut worth_it = on.rounds > 0 && self.learn(on);
         if worth_it && on.loops.loops[on.flow.loops.block_loop(blocks[0])].has_call {
-            let learnt = core::mem::take(&mut self.excluded);
+            self.learnt.clear();
+            core::mem::swap(&mut self.learnt, &mut self.excluded);
             self.cautious = true;
             self.attempt_again(on, blocks, &mark, allocs)?;
             is_best = self.nest_cost < best.0;
@@ -312,7 +314,7 @@ impl Forward {
                 worth_it = self.learn(on);
             } else {
                 self.cautious = false;
-                self.excluded = learnt;
+                core::mem::swap(&mut self.learnt, &mut self.excluded);
             }
         }
         let mut left = on.rounds;

@@ -87,7 +87,7 @@ impl Forward {
         }
         for op in ops {
             if op.want == Want::Fixed {
-                let class = on.class(op.value);
+                let class = op.class();
                 let points = points(op, false);
                 early[class] &= !if points.early { bit(op.reg) } else { 0 };
                 late[class] &= !if points.late || op.role & REUSED != 0 { bit(op.reg) } else { 0 };
@@ -104,7 +104,7 @@ impl Forward {
         for k in 0..self.pending.len() {
             let index = self.pending[k].index();
             let op = ops[index];
-            let class = on.class(op.value);
+            let class = op.class();
             let points = points(&op, true);
             let allowed = op.limit_mask();
             let shared = self.planned_before(ops, index).filter(|&reg| allowed & bit(reg) != 0);

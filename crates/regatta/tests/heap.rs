@@ -1,0 +1,25 @@
+//! A context that has seen a function allocates it again without asking the heap for much.
+
+use regatta::{Algorithm, Context, Options, run_with_ctx};
+
+#[test]
+fn a_second_run_allocates_next_to_nothing() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus/bz2.x64.raf.zst");
+    let problems = regatta_corpus::read_file(file).expect("a corpus file");
+    for algorithm in Algorithm::ALL {
+        let options = Options { algorithm, ..Options::default() };
+        let mut context = Context::default();
+        let mut all = || {
+            allocation_counter::measure(|| {
+                for problem in &problems {
+                    run_with_ctx(&problem.func, &problem.env, &options, &mut context).expect("allocatable");
+                }
+            })
+        };
+        let (first, second) = (all(), all());
+        println!("{}: {first:?}, then {second:?}", algorithm.name());
+        // What is left is the scratch of the standard library's stable sort, for functions with many edits.
+        assert!(second.count_total <= problems.len() as u64, "{second:?}");
+        assert!(second.bytes_max * 20 < first.bytes_max, "{first:?} {second:?}");
+    }
+}
