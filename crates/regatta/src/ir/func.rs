@@ -210,7 +210,13 @@ impl FuncBuilder {
 
     /// Ends a block with a branch to these blocks, passing these arguments.
     pub fn branch(&mut self, block: Block, operands: &[Operand], targets: &[(Block, &[VReg])]) {
-        self.inst(block, InstData { kind: InstKind::Branch, operands: operands.to_vec(), ..InstData::default() });
+        let inst = InstData { kind: InstKind::Branch, operands: operands.to_vec(), ..InstData::default() };
+        self.branch_inst(block, inst, targets);
+    }
+
+    /// Ends a block with `inst`, a branch to these blocks, passing these arguments.
+    pub fn branch_inst(&mut self, block: Block, inst: InstData, targets: &[(Block, &[VReg])]) {
+        self.inst(block, inst);
         let draft = &mut self.blocks[block.index()];
         draft.succs = targets.iter().map(|t| t.0).collect();
         draft.args = targets.iter().map(|t| t.1.to_vec()).collect();

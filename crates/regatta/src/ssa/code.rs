@@ -260,9 +260,12 @@ impl Code {
                             call_clobbers[c] |= masks[c];
                         }
                     }
-                    if flags & flag::REUSE != 0 {
+                    if self.crowded(machine, inst, masks) {
                         flags |= flag::HARD;
                     }
+                }
+                if flags & (flag::KILLS | flag::REUSE) == flag::KILLS | flag::REUSE {
+                    flags |= flag::HARD;
                 }
                 self.insts[inst].clobbers = set.0 | u32::from(flags) << InstInfo::CLOBBER_BITS;
             }
@@ -312,6 +315,15 @@ impl Code {
         Ok(())
     }
 
+    /// Do the operands of `inst` need more than half of the registers that its clobbers leave them?
+    fn crowded(&self, machine: &Machine, inst: Inst, clobbers: PerClass<u64>) -> bool {
+        let mut late = [0; 3];
+        for op in &self.ops.as_slice()[self.op_range_so_far(inst)] {
+            late[op.class()] += u32::from((op.is_def() || op.is_late()) && matches!(op.want, Want::Reg | Want::Reuse));
+        }
+        (0..3).any(|c| late[c] > 0 && 2 * late[c] > (machine.allocatable[c] & !clobbers[c]).count_ones())
+    }
+
     fn op_range_so_far(&self, inst: Inst) -> core::ops::Range<usize> {
         self.insts[inst].ops.index()..self.ops.len()
     }
@@ -332,7 +344,13 @@ impl Code {
         for (index, operand) in operands.iter().enumerate() {
             if let Some(reg) = operand.as_fixed_nonallocatable() {
                 let value = Value(reg.index() as u32);
-                self.ops.push(Op { value, want: Want::Ignored, role: (reg.class() as u8) << CLASS_SHIFT, reg: reg.hw_enc() as u8, hint: NO_REG });
+                self.ops.push(Op {
+                    value,
+                    want: Want::Ignored,
+                    role: (reg.class() as u8) << CLASS_SHIFT,
+                    reg: reg.hw_enc() as u8,
+                    hint: NO_REG,
+                });
                 continue;
             }
             let bad = |why| Error::BadConstraint { inst, operand: index, why };
@@ -380,7 +398,8 @@ impl Code {
                     if input_op.class() != operand.class() || input_op.constraint() == OperandConstraint::Stack {
                         return Err(bad("it is to reuse the place of an operand on the stack or of another class"));
                     }
-                    flags |= flag::REUSE;
+                    // Two of them may reuse one value, which then must be in two registers.
+                    flags |= if flags & flag::REUSE != 0 { flag::HARD } else { flag::REUSE };
                     role |= LATE;
                     (Want::Reuse, input as u8)
                 }

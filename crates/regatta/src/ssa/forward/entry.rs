@@ -38,6 +38,8 @@ pub(super) struct Candidate {
     in_hottest: u64,
     /// How many predecessors have it in a register, how often control comes from them, and from the hottest.
     preds: u32,
+    /// The number of the last predecessor that was looked at for it.
+    last: u32,
     frequency: f32,
     hottest: f32,
     is_param: bool,
@@ -52,13 +54,16 @@ impl Candidate {
             in_some: 0,
             in_hottest: 0,
             preds: 0,
+            last: 0,
             frequency: 0.0,
             hottest: -1.0,
             is_param,
         }
     }
 
-    fn add_pred(&mut self, regs: u64, frequency: f32) {
+    /// In predecessor number `pred`, counted from 1, it is in the registers `regs`.
+    fn add_pred(&mut self, pred: u32, regs: u64, frequency: f32) {
+        self.last = pred;
         self.in_all &= regs;
         self.in_some |= regs;
         if regs != 0 {
@@ -86,7 +91,7 @@ impl Forward {
             return;
         }
         let header_of = on.flow.loops.is_header(block);
-        let (edges, total) = self.gather(on, block);
+        let edges = self.gather(on, block);
         if let Some(of) = header_of {
             self.gather_for_loop(on, block, of);
         }
@@ -102,7 +107,7 @@ impl Forward {
         }
         let missing = self.candidates.iter().any(|c| c.preds != edges);
         self.candidates.clear();
-        if missing && total > 0.0 {
+        if missing {
             for &edge in preds {
                 if !on.flow.is_back_edge(edge) {
                     self.note_edge(on, edge);
@@ -123,9 +128,8 @@ impl Forward {
         }
     }
 
-    /// Lists what the predecessors have in registers, and the parameters. Returns how many predecessors have been allocated, and how
-    /// often control comes from them.
-    fn gather(&mut self, on: &Input<'_>, block: Block) -> (u32, f32) {
+    /// Lists what the predecessors have in registers, and the parameters. Returns how many predecessors have been allocated.
+    fn gather(&mut self, on: &Input<'_>, block: Block) -> u32 {
         self.candidates.clear();
         let params = on.code.params(block);
         for &param in params {
@@ -134,7 +138,7 @@ impl Forward {
                 self.candidates.push(Candidate::new(param, self.until[param].next, true));
             }
         }
-        let (mut edges, mut total) = (0, 0.0);
+        let mut edges = 0;
         for &edge in on.flow.graph.pred_edges(block) {
             if on.flow.is_back_edge(edge) {
                 continue;
@@ -142,7 +146,6 @@ impl Forward {
             let from = on.flow.graph.edge(edge).from;
             let frequency = on.flow.frequencies.of(from);
             edges += 1;
-            total += frequency;
             self.load_exit(from);
             let (start, end) = self.exit[from];
             for index in start as usize..end as usize {
@@ -151,31 +154,22 @@ impl Forward {
                 if regs == 0 || self.until[value].next == DEAD {
                     continue;
                 }
-                // Each value once, though it may be in several registers. Arguments need their entry below, so keep it.
-                let at = self.candidate_of[value];
+                let mut at = self.candidate_of[value];
                 if at == NO_CANDIDATE {
-                    self.candidate_of[value] = self.candidates.len() as u32;
-                    let mut candidate = Candidate::new(value, self.until[value].next, false);
-                    if edges > 1 {
-                        candidate.in_all = 0;
-                    }
-                    candidate.add_pred(regs, frequency);
-                    self.candidates.push(candidate);
-                } else {
-                    let candidate = &mut self.candidates[at as usize];
-                    if !candidate.is_param && candidate.preds < edges {
-                        if candidate.preds + 1 < edges {
-                            candidate.in_all = 0;
-                        }
-                        // Missing predecessors never come back: count this one as if they were there only in `in_all`.
-                        candidate.add_pred(regs, frequency);
-                    }
+                    at = self.candidates.len() as u32;
+                    self.candidate_of[value] = at;
+                    self.candidates.push(Candidate::new(value, self.until[value].next, false));
+                }
+                // Each value once, though it may be in several registers. Parameters follow below.
+                let candidate = &mut self.candidates[at as usize];
+                if !candidate.is_param && candidate.last != edges {
+                    candidate.add_pred(edges, regs, frequency);
                 }
             }
             for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
                 let at = self.candidate_of[param];
                 if at != NO_CANDIDATE {
-                    self.candidates[at as usize].add_pred(self.at_exit[arg], frequency);
+                    self.candidates[at as usize].add_pred(edges, self.at_exit[arg], frequency);
                 }
             }
             self.clear_exit(from);
@@ -186,7 +180,7 @@ impl Forward {
                 candidate.in_all = 0;
             }
         }
-        (edges, total)
+        edges
     }
 
     /// At the header of `of`: adds what is used in the loop, wherever it is now, and leaves out what would be lost.

@@ -120,7 +120,7 @@ impl Forward {
         let mut defined = [0; 3];
         if flags & flag::REUSE != 0 {
             let mut claims = Claims::default();
-            self.claim_uses(on, ops, first, allocs, &mut claims);
+            self.claim_uses(ops, first, allocs, &mut claims);
             self.reuse(on, ops, first, allocs, &mut claims).map_err(|stuck| match stuck {
                 Stuck::OutOfRegisters(class) => class,
                 // Nothing is overwritten here that could be in the way.
@@ -209,7 +209,7 @@ impl Forward {
             }
         }
         if flags & flag::UNCOMMON != 0 {
-            self.leave_foreign_registers(on, ops)?;
+            self.leave_foreign_registers(on, ops, &claims);
         }
         Ok(())
     }
@@ -232,11 +232,7 @@ impl Forward {
                     return Err(self.bad(k, "a late use is fixed to a register that the instruction overwrites"));
                 }
                 let conflict = ops.iter().any(|o| {
-                    o.is_use()
-                        && o.want == Want::Fixed
-                        && o.reg == op.reg
-                        && o.value != op.value
-                        && o.class() == class
+                    o.is_use() && o.want == Want::Fixed && o.reg == op.reg && o.value != op.value && o.class() == class
                 });
                 if conflict || claims.early_fixed[class] & bit(op.reg) != 0 {
                     return Err(self.bad(k, "its register is needed for another value at the same time"));
@@ -252,6 +248,11 @@ impl Forward {
                 pending.push(OpIndex::new(k));
             }
         }
+        // Those in the frame first: they may need a register to go through, and none is settled yet.
+        pending.sort_unstable_by_key(|&k| {
+            let op = ops[k.index()];
+            (on.machine.stack[op.class()] & bit(op.reg) == 0, k.0)
+        });
         while !pending.is_empty() {
             let mut k = 0;
             let before = pending.len();
@@ -288,9 +289,18 @@ impl Forward {
         }
         let is_stack = on.machine.stack[class] & bit(op.reg) != 0;
         if is_stack && self.held[op.value] & !on.machine.stack[class] == 0 {
-            // Memory to memory: by way of a register.
-            let among = on.machine.allocatable[class] & !claims.fixed[class] & !claims.early_fixed[class];
-            let by = self.take(on, among, op.value, NO_REG, 0, 0).ok_or_else(|| out_of_registers(on, op.value))?;
+            // Memory to memory: by way of a register. Whatever is in it can be brought back, even if this instruction needs it.
+            let among = on.machine.allocatable[class] & !claims.early_fixed[class];
+            let others = among & !claims.fixed[class];
+            let by = match self.take(on, others, op.value, NO_REG, 0, 0) {
+                Some(by) => by,
+                None if among == 0 => return Err(out_of_registers(on, op.value).into()),
+                None => {
+                    let by = lowest(if others != 0 { others } else { among });
+                    self.free_all(class, bit(by));
+                    by
+                }
+            };
             self.bring(on, op.value, class, by);
         }
         self.bring(on, op.value, class, op.reg);
@@ -463,20 +473,14 @@ impl Forward {
     }
 
     /// For [`Forward::simple`]: what [`Forward::use_in`] would have claimed.
-    fn claim_uses(&self, on: &Input<'_>, ops: &[Op], first: usize, allocs: &mut [Allocation], claims: &mut Claims) {
-        for (k, op) in ops.iter().enumerate() {
+    fn claim_uses(&self, ops: &[Op], first: usize, allocs: &[Allocation], claims: &mut Claims) {
+        for (op, alloc) in ops.iter().zip(&allocs[first..]) {
             if op.is_use() {
-                let class = op.class();
-                let mut reg = allocs[first + k].index() as u8 & 63;
+                let reg = alloc.index() as u8 & 63;
+                claims.read[op.class()] |= bit(reg);
                 if op.role & REUSED != 0 {
-                    let others = self.held[op.value] & !claims.reused[class] & !on.machine.stack[class];
-                    if claims.reused[class] & bit(reg) != 0 && others != 0 {
-                        reg = lowest(others);
-                        allocs[first + k] = Allocation::reg(preg(class, reg));
-                    }
-                    claims.reused[class] |= bit(reg);
+                    claims.reused[op.class()] |= bit(reg);
                 }
-                claims.read[class] |= bit(reg);
             }
         }
     }
@@ -524,17 +528,20 @@ impl Forward {
                     } else if needed {
                         return Err(out_of_registers(on, op.value).into());
                     }
-                } else if !is_fixed && op.hint != NO_REG && others & bit(op.hint) & input.limit_mask() != 0 && !needed {
+                } else if !is_fixed
+                    && op.hint != NO_REG
+                    && others & !claims.late[class] & bit(op.hint) & input.limit_mask() != 0
+                    && !needed
+                {
                     reg = op.hint;
                     allocs[at_input] = Allocation::reg(preg(class, reg));
                     claims.read[class] |= bit(reg);
                 }
                 self.free(class, reg);
-            } else if self.held[input.value] & claims.reused[class] & !bit(reg) != 0 {
-                // Another definition reuses another copy of the same value: it is still to come.
-                self.free(class, reg);
             } else {
-                self.drop_value(class, input.value);
+                // Copies that the instruction still reads stay: another definition may reuse one, a late use may need one.
+                let settled = claims.late[class] | claims.reused[class];
+                self.free_all(class, self.held[input.value] & (!settled | bit(reg)));
             }
             claims.defined[class] |= bit(reg);
             self.until[op.value].next = self.next.as_slice()[first + k];
@@ -555,7 +562,8 @@ impl Forward {
     ) -> Option<u8> {
         let class = input.class();
         let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
-        let among = on.machine.allocatable[class] & !overwritten & !claims.fixed[class] & !claims.early_fixed[class];
+        let settled = overwritten | claims.fixed[class] | claims.early_fixed[class] | claims.read[class];
+        let among = on.machine.allocatable[class] & !settled;
         let free = among & !self.regs.occupied[class];
         if free != 0 {
             let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
@@ -566,7 +574,7 @@ impl Forward {
                 self.pick(on, free, def.value, def.hint, avoid)
             });
         }
-        let victim = self.victim(on, class, among & !claims.read[class], claims.killed[class])?;
+        let victim = self.victim(on, class, among, claims.killed[class])?;
         let must = claims.late[class] & bit(reg) != 0;
         (must || victim.next_use > self.until[input.value].next).then(|| {
             self.free(class, victim.reg);
@@ -643,14 +651,7 @@ impl Forward {
         }
     }
 
-    fn finish_def(
-        &mut self,
-        op: Op,
-        at: usize,
-        reg: Option<u8>,
-        allocs: &mut [Allocation],
-        claims: &mut Claims,
-    ) {
+    fn finish_def(&mut self, op: Op, at: usize, reg: Option<u8>, allocs: &mut [Allocation], claims: &mut Claims) {
         if let Some(reg) = reg {
             let class = op.class();
             claims.defined[class] |= bit(reg);
@@ -740,11 +741,15 @@ impl Forward {
                 self.define(op.value, class, op.reg, first + k, allocs);
             }
         }
-        // Those with a limit before those without.
-        for pass in 0..2 {
+        // Those with a limit before those without, and last those that need no register.
+        for pass in 0..3 {
             for (k, op) in ops.iter().enumerate() {
-                let ours = op.is_def() && op.is_late() && !matches!(op.want, Want::Fixed | Want::Reuse);
-                if !ours || (op.reg >= 6) != (pass == 1) {
+                let turn = match op.want {
+                    Want::Reg => usize::from(op.reg >= 6),
+                    Want::Any | Want::Stack => 2,
+                    _ => continue,
+                };
+                if turn != pass || !op.is_def() || !op.is_late() {
                     continue;
                 }
                 let class = op.class();
@@ -757,8 +762,9 @@ impl Forward {
         Ok(())
     }
 
-    /// A register that is not ours to allocate holds nothing beyond the instruction that names it.
-    fn leave_foreign_registers(&mut self, on: &Input<'_>, ops: &[Op]) -> Result<(), Stuck> {
+    /// A register that is not ours to allocate holds nothing beyond the instruction that names it. A value made there moves to a
+    /// register of ours that nothing else was made in, whose store would come too late; without one, it is stored if need be.
+    fn leave_foreign_registers(&mut self, on: &Input<'_>, ops: &[Op], claims: &Claims) {
         for op in ops.iter().filter(|op| op.want == Want::Fixed) {
             let class = op.class();
             let ours = on.machine.allocatable[class] | on.machine.stack[class];
@@ -766,16 +772,16 @@ impl Forward {
                 continue;
             }
             if op.is_def() && self.held[op.value] == bit(op.reg) {
-                let among = on.machine.allocatable[class];
-                let to = self.take(on, among, op.value, op.hint, 0, 0).ok_or_else(|| out_of_registers(on, op.value))?;
-                let (from, to_loc) = (Loc::reg(preg(class, op.reg)), Loc::reg(preg(class, to)));
-                self.moves.push(LocalMove { inst: self.inst, after: true, from, to: to_loc });
-                self.put(class, to, op.value);
-                self.def_reg[op.value] = to;
+                let among = on.machine.allocatable[class] & !claims.defined[class];
+                if let Some(to) = self.take(on, among, op.value, op.hint, 0, 0) {
+                    let (from, to_loc) = (Loc::reg(preg(class, op.reg)), Loc::reg(preg(class, to)));
+                    self.moves.push(LocalMove { inst: self.inst, after: true, from, to: to_loc });
+                    self.put(class, to, op.value);
+                    self.def_reg[op.value] = to;
+                }
             }
             self.free(class, op.reg);
         }
-        Ok(())
     }
 
     /// Makes `value` in `reg`, as operand `at` says.

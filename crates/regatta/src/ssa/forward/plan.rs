@@ -107,7 +107,8 @@ impl Forward {
             let class = op.class();
             let points = points(&op, true);
             let allowed = op.limit_mask();
-            let shared = self.planned_before(ops, index).filter(|&reg| allowed & bit(reg) != 0);
+            let shared =
+                self.planned_before(ops, index).filter(|&reg| allowed & on.machine.allocatable[class] & bit(reg) != 0);
             if !points.late
                 && let Some(reg) = shared
             {
