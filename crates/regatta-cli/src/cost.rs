@@ -70,7 +70,7 @@ impl<'a> CostModel<'a> {
     pub(crate) fn new(problem: &'a Problem) -> Self {
         let func = &problem.func;
         let mut weights = vec![1.0; func.insts.len()];
-        for (block, depth) in loops::depths(func).into_iter().enumerate() {
+        for (block, depth) in loops::nest(func).depths.into_iter().enumerate() {
             let weight = 10f64.powi(depth.min(MAX_DEPTH) as i32);
             for inst in func.block_insns(Block::new(block)).iter() {
                 if let Some(slot) = weights.get_mut(inst.index()) {

@@ -1,17 +1,99 @@
-//! Files in, problems out.
+//! Files in, problems out, and back.
 
-use anyhow::{Context, Result, bail, ensure};
-use regatta::Problem;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use rayon::prelude::*;
+use regatta::text::{self, ParseError};
+use regatta::{Problem, check};
+use std::fmt;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// The end of a corpus file's name.
 const CORPUS: &str = ".raf.zst";
+/// The ends of a text file's name.
+const TEXT: [&str; 2] = [".rt", ".txt"];
 /// The directory that the benchmark takes its files from when it is given none.
 const DEFAULT_DIRECTORY: &str = "corpus";
+/// What every zstd stream begins with.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// A file that is not in the text form: the report, with the place shown, ready to print.
+#[derive(Debug)]
+pub(crate) struct BadText(String);
+
+impl fmt::Display for BadText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadText {}
 
 /// Every problem in a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<Problem>> {
-    regatta_corpus::read_file(path).with_context(|| path.display().to_string())
+    let name = || path.display().to_string();
+    let bytes = std::fs::read(path).with_context(name)?;
+    if bytes.starts_with(&ZSTD_MAGIC) {
+        return regatta_corpus::read(&bytes).with_context(name);
+    }
+    let source = String::from_utf8(bytes).map_err(|_| anyhow!("neither a corpus nor text")).with_context(name)?;
+    text::parse(&source).map_err(|error| report(&source, &name(), &error).into())
+}
+
+/// The functions that a file has, or the one of them that was asked for, with their numbers.
+pub(crate) fn read_selected(path: &Path, function: Option<usize>) -> Result<Vec<(usize, Problem)>> {
+    let problems = read(path)?;
+    let count = problems.len();
+    let all = problems.into_iter().enumerate();
+    match function {
+        None => Ok(all.collect()),
+        Some(n) if n < count => Ok(all.skip(n).take(1).collect()),
+        Some(n) => bail!("{}: there is no function {n}; the file has {count}", path.display()),
+    }
+}
+
+/// Takes out the problems that are invalid and returns what is wrong with them, by number.
+pub(crate) fn reject_invalid(problems: &mut Vec<(usize, Problem)>) -> Vec<(usize, regatta::Error)> {
+    let verdicts: Vec<_> = problems.par_iter().map(|(_, p)| check::validate(&p.func, &p.env).err()).collect();
+    let mut rejected = Vec::new();
+    let mut verdicts = verdicts.into_iter();
+    problems.retain(|(number, _)| match verdicts.next().flatten() {
+        None => true,
+        Some(error) => {
+            rejected.push((*number, error));
+            false
+        }
+    });
+    rejected
+}
+
+/// Writes problems in the form that the file's name calls for.
+pub(crate) fn write(path: &Path, problems: &[Problem]) -> Result<()> {
+    let name = path.to_string_lossy();
+    if name == "-" {
+        return print(&text::print_all(problems));
+    }
+    let bytes = if name.ends_with(CORPUS) {
+        let lossy = problems.iter().any(|problem| !problem.func.frequencies.is_empty());
+        ensure!(!lossy, "{name}: the corpus form has no block frequencies, and a function has some");
+        regatta_corpus::write(problems)?
+    } else if TEXT.iter().any(|end| name.ends_with(end)) {
+        text::print_all(problems).into_bytes()
+    } else {
+        bail!("{name}: the name must end in {CORPUS}, {} or {}, to tell the form", TEXT[0], TEXT[1]);
+    };
+    std::fs::write(path, bytes).with_context(|| name.into_owned())
+}
+
+/// Prints on standard output. That nobody reads on is no error.
+pub(crate) fn print(text: &str) -> Result<()> {
+    use std::io::{ErrorKind, Write};
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("standard output"),
+        _ => Ok(()),
+    }
 }
 
 /// What tables call a file: its name without the ending.
@@ -23,7 +105,7 @@ pub(crate) fn short_name(path: &Path) -> String {
 /// Every corpus file in the directory `corpus`, by name.
 pub(crate) fn default_files() -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(DEFAULT_DIRECTORY)
-        .with_context(|| format!("no files given, and there is no directory {DEFAULT_DIRECTORY} here"))?;
+        .with_context(|| format!("no files given, and no directory `{DEFAULT_DIRECTORY}` here to take them from"))?;
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.context(DEFAULT_DIRECTORY)?.path();
@@ -32,17 +114,15 @@ pub(crate) fn default_files() -> Result<Vec<PathBuf>> {
         }
     }
     files.sort();
-    ensure!(!files.is_empty(), "no files given, and none named *{CORPUS} in the directory {DEFAULT_DIRECTORY}");
+    ensure!(!files.is_empty(), "no files given, and none named *{CORPUS} in the directory `{DEFAULT_DIRECTORY}`");
     Ok(files)
 }
 
-/// The functions of a file that were asked for, with their numbers.
-pub(crate) fn select(problems: Vec<Problem>, function: Option<usize>) -> Result<Vec<(usize, Problem)>> {
-    let count = problems.len();
-    let all = problems.into_iter().enumerate();
-    match function {
-        None => Ok(all.collect()),
-        Some(n) if n < count => Ok(all.skip(n).take(1).collect()),
-        Some(n) => bail!("there is no function {n}; the file has {count}"),
-    }
+/// A parse error as compilers show theirs.
+fn report(source: &str, path: &str, error: &ParseError) -> BadText {
+    let place = AnnotationKind::Primary.span(error.span.clone());
+    let snippet = Snippet::source(source).path(path).annotation(place);
+    let report = [Level::ERROR.primary_title(error.message.as_str()).element(snippet)];
+    let renderer = if std::io::stderr().is_terminal() { Renderer::styled() } else { Renderer::plain() };
+    BadText(renderer.render(&report))
 }

@@ -13,8 +13,17 @@ use regatta::{Block, Func};
 /// "None" among the numbers below.
 const NONE: u32 = u32::MAX;
 
-/// The number of natural loops that contain each block. 0 for blocks that cannot be reached.
-pub(crate) fn depths(func: &Func) -> Vec<u32> {
+/// A function's natural loops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Nest {
+    /// The number of loops that contain each block. 0 for blocks that cannot be reached.
+    pub(crate) depths: Vec<u32>,
+    /// The number of loops.
+    pub(crate) loops: usize,
+}
+
+/// Finds the natural loops of a function.
+pub(crate) fn nest(func: &Func) -> Nest {
     let tree = DepthFirst::new(func);
     let idoms = tree.immediate_dominators();
     let parents = tree.loops(&idoms);
@@ -29,7 +38,7 @@ pub(crate) fn depths(func: &Func) -> Vec<u32> {
         by_number.push(outer + u32::from(parents.is_header[number]));
         depths[block.index()] = by_number[number];
     }
-    depths
+    Nest { depths, loops: parents.is_header.iter().filter(|&&header| header).count() }
 }
 
 /// The blocks that can be reached, numbered in the order in which a depth-first search meets them.
@@ -215,6 +224,10 @@ mod tests {
         b.finish()
     }
 
+    fn depths(func: &Func) -> Vec<u32> {
+        nest(func).depths
+    }
+
     #[test]
     fn a_block_counts_every_loop_around_it() {
         // 1 heads a loop over 2, 3, 4; 2 heads one over 3.
@@ -224,7 +237,7 @@ mod tests {
     #[test]
     fn loops_with_one_header_are_one_loop() {
         assert_eq!(depths(&graph(&[&[1], &[2, 3], &[1], &[1, 4], &[]])), [0, 1, 1, 1, 0]);
-        assert_eq!(depths(&graph(&[&[1], &[1, 2], &[]])), [0, 1, 0]);
+        assert_eq!(nest(&graph(&[&[1], &[1, 2], &[]])), Nest { depths: vec![0, 1, 0], loops: 1 });
     }
 
     #[test]

@@ -4,17 +4,24 @@
 //! exit code says the same to scripts: 0 all is well; 1 the answer is no (a checker objects, a function is invalid or
 //! cannot be allocated); 2 the command line or an input makes no sense.
 
+mod alloc;
 mod allocators;
 mod args;
 mod bench;
+mod check;
+mod convert;
 mod cost;
 mod input;
 mod loops;
+mod pressure;
 mod progress;
+mod stats;
+mod table;
 mod verdict;
 
 use args::{Args, Command};
 use clap::Parser;
+use input::BadText;
 use peakmem_alloc::PeakMemAlloc;
 use std::alloc::System;
 use std::process::ExitCode;
@@ -35,13 +42,21 @@ enum Answer {
 
 fn main() -> ExitCode {
     let answer = match Args::parse().command {
+        Command::Alloc(args) => alloc::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Validate(args) => check::validate(&args),
+        Command::Stats(args) => stats::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     match answer {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("regatta: {error:#}");
+            match error.downcast_ref::<BadText>() {
+                Some(report) => eprintln!("{report}"),
+                None => eprintln!("regatta: {error:#}"),
+            }
             ExitCode::from(2)
         }
     }

@@ -8,13 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// The most characters of another checker's words that are passed on.
 const MAX_WORDS: usize = 300;
 
-/// Allocates in fresh storage.
+/// Allocates in fresh storage, if the function is valid.
 ///
 /// # Errors
 ///
 /// Why that cannot be done. A panic is such a reason too.
 pub(crate) fn allocate(problem: &Problem, algorithm: Algorithm) -> Result<Output, String> {
-    let options = Options { algorithm, ..Options::default() };
+    let options = Options { algorithm, validate: true };
     let attempt = catch_unwind(AssertUnwindSafe(|| regatta::run(&problem.func, &problem.env, &options)));
     match attempt {
         Ok(result) => result.map_err(|error| format!("cannot be allocated: {error}")),

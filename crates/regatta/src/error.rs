@@ -90,6 +90,21 @@ pub enum Error {
         /// The virtual register.
         vreg: VReg,
     },
+    /// A value is used where its definition need not have been executed.
+    NotDominated {
+        /// The virtual register.
+        vreg: VReg,
+        /// The instruction that uses it; the branch, if it is an argument.
+        inst: Inst,
+    },
+    /// A virtual register is mentioned as one of another class than it was defined in, or of no class; or it is passed to
+    /// a parameter of another class.
+    ClassMismatch {
+        /// The virtual register, as it is mentioned.
+        vreg: VReg,
+        /// Where; none for a block parameter.
+        inst: Option<Inst>,
+    },
     /// An operand's constraint can never be met: a definition that reuses an operand that is not there or is no early
     /// use, two values in one fixed register, a register of another class.
     BadConstraint {
@@ -106,6 +121,25 @@ pub enum Error {
         reg: PReg,
         /// What is wrong, in words.
         why: &'static str,
+    },
+    /// The spill slots of a class that has values have a size that is no power of two, or beyond all reason.
+    BadSlotSize {
+        /// The class.
+        class: RegClass,
+        /// Words, as the function has it.
+        size: usize,
+    },
+    /// A request to follow a value for a debugger cannot be met, or is out of order.
+    BadLabel {
+        /// Its place among the requests.
+        index: usize,
+        /// What is wrong, in words.
+        why: &'static str,
+    },
+    /// A block's frequency is negative or no finite number, or only some of the blocks have one.
+    BadFrequency {
+        /// The block.
+        block: Block,
     },
     /// The function is larger than the allocator's encodings allow.
     TooLarge {
@@ -155,8 +189,22 @@ impl fmt::Display for Error {
                 write!(f, "{vreg} is a block parameter and has a second definition")
             }
             Self::Undefined { vreg } => write!(f, "{vreg} is used and never defined"),
+            Self::NotDominated { vreg, inst } => {
+                write!(f, "{inst} uses {vreg}, but control may get there without its definition")
+            }
+            Self::ClassMismatch { vreg, inst: Some(inst) } => {
+                write!(f, "{inst} mentions {vreg:?}, which is of another class or passed on to one")
+            }
+            Self::ClassMismatch { vreg, inst: None } => write!(f, "the block parameter {vreg} is of no class"),
             Self::BadConstraint { inst, operand, why } => write!(f, "operand {operand} of {inst}: {why}"),
             Self::BadEnv { reg, why } => write!(f, "register {reg}: {why}"),
+            Self::BadSlotSize { class, size } => {
+                write!(f, "spill slots of class {class:?} have {size} words, which is no power of two that can be")
+            }
+            Self::BadLabel { index, why } => write!(f, "debug label {index}: {why}"),
+            Self::BadFrequency { block } => {
+                write!(f, "{block}: every block has a frequency that is finite and not negative, or none has one")
+            }
             Self::TooLarge { what, limit } => write!(f, "more than {limit} {what}"),
         }
     }

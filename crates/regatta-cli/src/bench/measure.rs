@@ -3,7 +3,7 @@
 use crate::allocators::{Allocator, Prepared, Runner};
 use crate::args::BenchArgs;
 use crate::cost::{Cost, CostModel};
-use crate::{HEAP, progress, verdict};
+use crate::{HEAP, input, progress, verdict};
 use anyhow::Result;
 use indicatif::ProgressBar;
 use peakmem_alloc::PeakMemAllocTrait;
@@ -54,18 +54,23 @@ impl fmt::Display for Fault {
 }
 
 /// Runs every allocator over the functions of a file.
-pub(super) fn file(name: String, problems: &[(usize, Problem)], args: &BenchArgs) -> FileRun {
+pub(super) fn file(name: String, mut problems: Vec<(usize, Problem)>, args: &BenchArgs) -> FileRun {
+    let invalid = input::reject_invalid(&mut problems);
     let mut run = FileRun {
         insts: problems.iter().map(|(_, problem)| problem.func.insts.len()).sum(),
         name,
         functions: Vec::with_capacity(problems.len()),
         faults: Vec::new(),
     };
+    for (function, error) in invalid {
+        let file = run.name.clone();
+        run.faults.push(Fault { file, function, allocator: "validator", what: error.to_string() });
+    }
     let bar = progress::bar(problems.len() * 3, run.name.clone());
-    time(&mut run, problems, args.reps, &bar);
-    heap(&mut run, problems, &bar);
+    time(&mut run, &problems, args.reps, &bar);
+    heap(&mut run, &problems, &bar);
     if !args.no_check {
-        check(&mut run, problems, &bar);
+        check(&mut run, &problems, &bar);
     }
     bar.finish_and_clear();
     run

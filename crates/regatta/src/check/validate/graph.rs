@@ -1,7 +1,7 @@
 //! Blocks and edges.
 
 use crate::error::Error;
-use crate::ir::{Block, Function, Inst};
+use crate::ir::{Block, Function, Inst, VReg};
 use alloc::vec::Vec;
 
 /// The most instructions that a function may have: a program point is an instruction's number and one bit.
@@ -14,6 +14,9 @@ pub(in crate::check) fn blocks(func: &impl Function) -> Result<(), Error> {
     let (num_insts, num_blocks) = (func.num_insts(), func.num_blocks());
     if num_insts > MOST_INSTS {
         return Err(Error::TooLarge { what: "instructions", limit: MOST_INSTS });
+    }
+    if func.num_vregs() > VReg::MAX {
+        return Err(Error::TooLarge { what: "virtual registers", limit: VReg::MAX });
     }
     // Each block has an instruction.
     if num_blocks > num_insts {

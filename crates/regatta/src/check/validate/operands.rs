@@ -1,0 +1,309 @@
+//! The operands of each instruction: can their constraints be met, each for itself and all together?
+
+use crate::error::Error;
+use crate::ir::{
+    Function, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, RegClass, VReg,
+};
+use alloc::vec::Vec;
+
+/// Checks the operands of every instruction. `O(m log m)` in their number.
+pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error> {
+    let mut demand = Vec::new();
+    let mut claims = Claims::new();
+    for inst in (0..func.num_insts()).map(Inst::new) {
+        let parts = Parts {
+            inst,
+            operands: func.inst_operands(inst),
+            clobbers: func.inst_clobbers(inst),
+            multiple_defs: func.allow_multiple_vreg_defs(),
+            env,
+        };
+        for n in 0..parts.operands.len() {
+            parts.check_encoding(n)?;
+        }
+        for n in 0..parts.operands.len() {
+            parts.check_constraint(n)?;
+        }
+        parts.check_reused_once()?;
+        parts.check_fixed(&mut claims)?;
+        parts.check_demand(&mut demand)?;
+    }
+    Ok(())
+}
+
+/// Operands that can be reused: the encoding has five bits for their number.
+const MOST_REUSED: usize = 32;
+
+/// One instruction.
+struct Parts<'a> {
+    inst: Inst,
+    operands: &'a [Operand],
+    clobbers: PRegSet,
+    multiple_defs: bool,
+    env: &'a MachineEnv,
+}
+
+impl Parts<'_> {
+    fn bad(&self, operand: usize, why: &'static str) -> Result<(), Error> {
+        Err(Error::BadConstraint { inst: self.inst, operand, why })
+    }
+
+    /// Checks that every field has one of the values that it may have. [`Operand::constraint`] and [`Operand::class`]
+    /// read the others as something else.
+    fn check_encoding(&self, n: usize) -> Result<(), Error> {
+        let op = self.operands[n];
+        if RegClass::from_index((op.bits() >> 32) as usize & 3).is_none() {
+            return self.bad(n, "its encoding names no class");
+        }
+        let field = op.bits() >> 36;
+        let assigned = matches!(field, 0..=2 | 0b001_0000..=0b001_0110 | 0b010_0000..=0b111_1111);
+        if assigned { Ok(()) } else { self.bad(n, "its encoding names no constraint") }
+    }
+
+    fn allocatable(&self, op: Operand) -> u64 {
+        self.env.allocatable(op.class())
+    }
+
+    fn check_constraint(&self, n: usize) -> Result<(), Error> {
+        let op = self.operands[n];
+        if let Some(reg) = op.as_fixed_nonallocatable() {
+            if self.allocatable(op) >> reg.hw_enc() & 1 != 0 {
+                return self.bad(n, "it names an allocatable register as one that is not");
+            }
+            return Ok(());
+        }
+        match op.constraint() {
+            OperandConstraint::Any | OperandConstraint::Stack => Ok(()),
+            OperandConstraint::Reg if self.allocatable(op) == 0 => {
+                self.bad(n, "it must be in a register, and the machine has none of its class")
+            }
+            OperandConstraint::Reg => Ok(()),
+            OperandConstraint::Limit(limit) if self.allocatable(op) & below(limit) == 0 => {
+                self.bad(n, "no allocatable register is numbered below its limit")
+            }
+            OperandConstraint::Limit(_) => Ok(()),
+            OperandConstraint::FixedReg(reg) if reg.as_valid().is_none() => {
+                self.bad(n, "it is fixed to the encoding that stands for no register")
+            }
+            OperandConstraint::FixedReg(_) => Ok(()),
+            OperandConstraint::Reuse(input) => self.check_reuse(n, input),
+        }
+    }
+
+    fn check_reuse(&self, n: usize, input: usize) -> Result<(), Error> {
+        let op = self.operands[n];
+        if op.kind() == OperandKind::Use {
+            return self.bad(n, "a use cannot take over another operand's place");
+        }
+        if op.pos() == OperandPos::Early {
+            return self.bad(n, "an early definition cannot take over the place of a use, which is still there");
+        }
+        let Some(&other) = self.operands.get(input) else {
+            return self.bad(n, "it reuses an operand that is not there");
+        };
+        if other.kind() == OperandKind::Def || other.pos() == OperandPos::Late {
+            return self.bad(n, "it reuses an operand that is not an early use");
+        }
+        if other.class() != op.class() {
+            return self.bad(n, "it reuses an operand of another class");
+        }
+        let in_register = match other.constraint() {
+            OperandConstraint::Stack => false,
+            OperandConstraint::FixedReg(reg) => !self.env.fixed_stack_slots.contains(&reg),
+            _ => true,
+        };
+        if in_register && other.as_fixed_nonallocatable().is_none() {
+            Ok(())
+        } else {
+            self.bad(n, "it reuses an operand that is not in a register of the allocator's choice or a given one")
+        }
+    }
+
+    /// Checks that no two definitions want the place of one input.
+    fn check_reused_once(&self) -> Result<(), Error> {
+        let mut reused_by: [Option<VReg>; MOST_REUSED] = [None; MOST_REUSED];
+        for (n, op) in self.operands.iter().enumerate() {
+            if let OperandConstraint::Reuse(input) = op.constraint()
+                && let Some(first) = reused_by.get_mut(input)
+            {
+                if first.is_some() && !(self.multiple_defs && *first == Some(op.vreg())) {
+                    return self.bad(n, "another definition reuses the same operand");
+                }
+                *first = Some(op.vreg());
+            }
+        }
+        Ok(())
+    }
+
+    /// The register that an operand must be in: its own, or that of the input which it reuses.
+    fn fixed(&self, op: Operand) -> Option<PReg> {
+        match op.constraint() {
+            OperandConstraint::FixedReg(reg) => Some(reg),
+            OperandConstraint::Reuse(input) => match self.operands.get(input)?.constraint() {
+                OperandConstraint::FixedReg(reg) => Some(reg),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Checks that no register is given to two operands at once, nor given and clobbered.
+    fn check_fixed(&self, claims: &mut Claims) -> Result<(), Error> {
+        for (n, &op) in self.operands.iter().enumerate() {
+            if op.as_fixed_nonallocatable().is_some() {
+                continue;
+            }
+            if let Some(reg) = self.fixed(op) {
+                let lasts = op.kind() == OperandKind::Def || op.pos() == OperandPos::Late;
+                if lasts && self.clobbers.contains(reg) {
+                    return self.bad(n, "its register is clobbered by the instruction");
+                }
+                if claims.claim(self.inst, reg, op, self.multiple_defs).is_err() {
+                    return self.bad(n, "its register is another operand's at the same time");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what must be in distinct registers, at each of the instruction's two steps.
+    fn check_demand(&self, demand: &mut Vec<Demand>) -> Result<(), Error> {
+        for class in RegClass::ALL {
+            let allocatable = self.env.allocatable(class);
+            for step in [OperandPos::Early, OperandPos::Late] {
+                demand.clear();
+                demand.extend((0..self.operands.len()).filter_map(|n| self.demand(n, class, step)));
+                if demand.len() <= 1 {
+                    continue;
+                }
+                // Clobbers spoil registers late. What is there early may be in a clobbered one, unless it stays.
+                let clobbered = if step == OperandPos::Late { self.clobbers.class_mask(class) } else { 0 };
+                if !satisfiable(demand, allocatable & !clobbered) {
+                    return Err(Error::TooManyLiveRegs { inst: self.inst, class });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What operand `n` wants of the registers of a class at a step, if it surely wants one of the allocatable ones.
+    fn demand(&self, n: usize, class: RegClass, step: OperandPos) -> Option<Demand> {
+        let op = self.operands[n];
+        let (is_use, early) = (op.kind() == OperandKind::Use, op.pos() == OperandPos::Early);
+        let here = match step {
+            OperandPos::Early => is_use || early,
+            OperandPos::Late => !(is_use && early),
+        };
+        if op.class() != class || !here || op.as_fixed_nonallocatable().is_some() {
+            return None;
+        }
+        let constraint = match op.constraint() {
+            OperandConstraint::Reuse(input) => match self.operands.get(input)?.constraint() {
+                OperandConstraint::Any => OperandConstraint::Reg,
+                constraint => constraint,
+            },
+            constraint => constraint,
+        };
+        let (fixed, limit) = match constraint {
+            OperandConstraint::Reg => (None, 64),
+            OperandConstraint::Limit(limit) => (None, limit as u32),
+            OperandConstraint::FixedReg(reg) if self.env.allocatable(class) >> reg.hw_enc() & 1 != 0 => {
+                (Some(reg.hw_enc() as u32), 64)
+            }
+            _ => return None,
+        };
+        // Definitions of one value share a register only where that is allowed; elsewhere they are errors already.
+        Some(Demand { vreg: op.vreg(), unfixed: fixed.is_none(), number: fixed.unwrap_or(limit) })
+    }
+}
+
+/// A register that a value must be in. Sorted, a value's fixed registers come before its other demands, and of these the
+/// narrowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Demand {
+    vreg: VReg,
+    unfixed: bool,
+    /// The register's number, or the limit below which it must be.
+    number: u32,
+}
+
+fn below(limit: usize) -> u64 {
+    if limit >= 64 { !0 } else { (1 << limit) - 1 }
+}
+
+/// Can all demands be met at once by these registers?
+///
+/// Demands for one value share a register where they can. What remains are single registers and all registers below a
+/// limit; of any two such sets, one contains the other or they are disjoint. It is therefore enough (by Hall's theorem)
+/// that for each limit, no more is demanded below it than there is.
+fn satisfiable(demand: &mut Vec<Demand>, registers: u64) -> bool {
+    demand.sort_unstable();
+    demand.dedup();
+    // By the power of two that bounds it, how much is demanded below each limit.
+    let mut wanted = [0u32; 7];
+    let mut fixed = 0u64;
+    for same in demand.chunk_by(|a, b| a.vreg == b.vreg) {
+        for want in same.iter().filter(|want| !want.unfixed) {
+            // A register that is fixed for several values has been reported, unless they are there at different steps.
+            if fixed >> want.number & 1 == 0 {
+                fixed |= 1 << want.number;
+                wanted[(want.number + 1).next_power_of_two().ilog2() as usize] += 1;
+            }
+        }
+        // The value's narrowest limit takes care of its wider ones; a fixed register may take care of them all.
+        if let Some(narrowest) = same.iter().find(|want| want.unfixed)
+            && same.iter().all(|want| want.unfixed || want.number >= narrowest.number)
+        {
+            wanted[narrowest.number.ilog2() as usize] += 1;
+        }
+    }
+    let mut sum = 0;
+    wanted.iter().enumerate().all(|(level, &count)| {
+        sum += count;
+        sum <= (registers & below(1 << level)).count_ones()
+    })
+}
+
+/// Which values have which fixed registers in the instruction that was looked at last.
+struct Claims {
+    inst: Inst,
+    regs: PRegSet,
+    /// By register: the value of an early use, a late use, an early definition, a late definition.
+    owners: [[Option<VReg>; 4]; PReg::NUM_INDEX],
+}
+
+impl Claims {
+    fn new() -> Self {
+        Self { inst: Inst::invalid(), regs: PRegSet::empty(), owners: [[None; 4]; PReg::NUM_INDEX] }
+    }
+
+    /// Gives the register to an operand, unless another has it at the same time.
+    fn claim(&mut self, inst: Inst, reg: PReg, op: Operand, multiple_defs: bool) -> Result<(), ()> {
+        if self.inst != inst {
+            self.inst = inst;
+            self.regs = PRegSet::empty();
+        }
+        let owners = &mut self.owners[reg.index()];
+        if !self.regs.contains(reg) {
+            self.regs.add(reg);
+            *owners = [None; 4];
+        }
+        let [early_use, late_use, early_def, late_def] = *owners;
+        let other = |owner: Option<VReg>| owner.is_some_and(|owner| owner != op.vreg());
+        let other_def = |owner: Option<VReg>| if multiple_defs { other(owner) } else { owner.is_some() };
+        let (slot, clash) = match (op.kind(), op.pos()) {
+            (OperandKind::Use, OperandPos::Early) => (0, other(early_use) || other(late_use) || early_def.is_some()),
+            (OperandKind::Use, OperandPos::Late) => {
+                (1, other(early_use) || other(late_use) || early_def.is_some() || late_def.is_some())
+            }
+            (OperandKind::Def, OperandPos::Early) => {
+                (2, early_use.is_some() || late_use.is_some() || other_def(early_def) || other_def(late_def))
+            }
+            (OperandKind::Def, OperandPos::Late) => {
+                (3, late_use.is_some() || other_def(early_def) || other_def(late_def))
+            }
+        };
+        owners[slot] = Some(op.vreg());
+        if clash { Err(()) } else { Ok(()) }
+    }
+}
