@@ -183,7 +183,7 @@ pub(crate) struct Code {
     pub(crate) clobber_sets: TypedVec<ClobberSet, PerClass<u64>>,
     /// Each value.
     pub(crate) values: TypedVec<Value, ValueDef>,
-    /// The value of each virtual register; invalid where it does not occur.
+    /// The value of each virtual register, before folding; invalid where it does not occur.
     pub(crate) value_of: Vec<Value>,
     /// Registers that no call of the function clobbers.
     pub(crate) survivors: PerClass<u64>,
@@ -208,6 +208,11 @@ impl Code {
     #[inline]
     pub(crate) fn arg(&self, edge: Edge, index: usize) -> Value {
         self.args[self.arg_start[edge] as usize + index]
+    }
+
+    /// The blocks in the order of their instructions.
+    pub(crate) fn by_code_order(&self) -> &[Block] {
+        &self.by_code_order
     }
 
     /// The `count` arguments on `edge`, as many as its target has parameters.
@@ -530,11 +535,6 @@ impl Code {
         for op in self.ops.as_mut_slice() {
             if op.is_use() {
                 op.value = alias(op.value);
-            }
-        }
-        for value in &mut self.value_of {
-            if value.is_valid() {
-                *value = alias(*value);
             }
         }
         let mut end = 0;

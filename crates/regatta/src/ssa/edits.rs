@@ -71,7 +71,7 @@ pub(crate) struct Decisions<'a> {
 }
 
 impl Decisions<'_> {
-    fn slot(&self, slots: &Slots, value: Value) -> Allocation {
+    pub(crate) fn slot(&self, slots: &Slots, value: Value) -> Allocation {
         slots.place(self.sets.tenant_of(value))
     }
 }
@@ -116,6 +116,16 @@ impl Edits {
         }
         self.pending.sort_unstable_by_key(|edit| edit.key);
         self.write(on.machine, output);
+    }
+
+    /// The edits of the output, in order, each with its point; those of the second kind lead into a block, and what they do has been
+    /// done in the registers at its entry.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = (ProgPoint, bool, Allocation, Allocation)> + '_ {
+        self.pending.iter().map(|edit| {
+            let leads_in = (edit.key >> NUMBER_BITS & 7) <= Rank::EdgeIn as u64;
+            let point = ProgPoint::from_index((edit.key >> (3 + NUMBER_BITS)) as u32);
+            (point, leads_in, edit.from, edit.to)
+        })
     }
 
     fn push(&mut self, key: u64, from: Allocation, to: Allocation) {

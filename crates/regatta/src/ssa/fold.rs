@@ -57,6 +57,11 @@ impl Fold {
         folded
     }
 
+    /// What `value` is another name of; itself, if it has not been folded.
+    pub(crate) fn folded_to(&self, value: Value) -> Value {
+        self.alias[value]
+    }
+
     /// The one value that parameter number `index` of `block` always is, if there is one.
     fn only_argument(&mut self, code: &Code, flow: &FlowGraph, block: crate::Block, index: usize) -> Option<Value> {
         let param = code.params(block)[index];

@@ -106,7 +106,7 @@ impl SsaAllocator {
         };
         self.edits.run(&input, &by, &mut self.slots, output);
         output.num_spillslots = self.slots.words() as usize;
-        self.debug.run(func, &input, &by, &self.slots, output);
+        self.debug.run(func, &input, &self.fold, &by, &self.slots, &self.edits, output);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@
 //! has at least one solution. Everything follows from a seed.
 
 use regatta::{
-    Block, Frequency, Func, FuncBuilder, InstData, InstKind, MachineEnv, Operand, OperandConstraint, OperandKind,
+    Block, Frequency, Func, FuncBuilder, Inst, InstData, InstKind, MachineEnv, Operand, OperandConstraint, OperandKind,
     OperandPos, PReg, PRegSet, Problem, RegClass, VReg,
 };
 use std::cell::Cell;
@@ -269,7 +269,30 @@ pub fn problem(seed: u64) -> Problem {
             (0..func.blocks.len()).filter_map(|_| Frequency::new(random.below(1000) as f32 / 10.0)).collect();
     }
     resolve_missing(&mut func);
+    if random.chance(30) {
+        add_labels(&random, &mut func);
+    }
     Problem { func, env: machine.env }
+}
+
+/// Asks where random values are, over random stretches.
+fn add_labels(random: &Random, func: &mut Func) {
+    let classes: std::collections::BTreeMap<usize, RegClass> = func
+        .insts
+        .iter()
+        .flat_map(|inst| &inst.operands)
+        .filter(|op| op.kind() == OperandKind::Def)
+        .map(|op| op.vreg())
+        .chain(func.blocks.iter().flat_map(|block| block.params.iter().copied()))
+        .map(|vreg| (vreg.vreg(), vreg.class()))
+        .collect();
+    for (number, class) in classes {
+        for _ in 0..random.below(3) {
+            let (a, b) = (random.below(func.insts.len() + 1), random.below(func.insts.len() + 1));
+            let label = random.below(10) as u32;
+            func.debug_labels.push((VReg::new(number, class), Inst::new(a.min(b)), Inst::new(a.max(b)), label));
+        }
+    }
 }
 
 /// The virtual register that stands for "no value of this class exists here"; [`resolve_missing`] makes one at the entry.
