@@ -18,8 +18,8 @@ fn a_second_run_allocates_next_to_nothing() {
         };
         let (first, second) = (all(), all());
         println!("{}: {first:?}, then {second:?}", algorithm.name());
-        // What is left is the scratch of the standard library's stable sort, for functions with many edits.
-        assert!(second.count_total <= problems.len() as u64, "{second:?}");
-        assert!(second.bytes_max * 20 < first.bytes_max, "{first:?} {second:?}");
+        // What is left are lists of slots that grow a little, since they serve another slot each time.
+        assert!(second.count_total <= 2 * problems.len() as u64, "{second:?}");
+        assert!(second.bytes_total * 100 < first.bytes_total, "{first:?} {second:?}");
     }
 }

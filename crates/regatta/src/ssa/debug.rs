@@ -177,7 +177,7 @@ impl DebugLocations {
         slots: &Slots,
         block: Block,
         edits: &mut core::iter::Peekable<impl Iterator<Item = (ProgPoint, bool, Allocation, Allocation)>>,
-        output: &mut Output,
+        output: &Output,
     ) {
         for index in 0..self.here.len() {
             let value = self.here[index].value;
@@ -190,9 +190,9 @@ impl DebugLocations {
         }
         for inst in on.flow.graph.first(block).0..on.flow.graph.end(block).0 {
             let inst = Inst(inst);
-            self.edits_at(by, slots, ProgPoint::before(inst), edits, output);
+            self.edits_at(by, slots, ProgPoint::before(inst), edits);
             self.execute(on, by, slots, inst, output);
-            self.edits_at(by, slots, ProgPoint::after(inst), edits, output);
+            self.edits_at(by, slots, ProgPoint::after(inst), edits);
         }
         let end = ProgPoint::before(on.flow.graph.end(block));
         for index in 0..self.here.len() {
@@ -212,7 +212,6 @@ impl DebugLocations {
         slots: &Slots,
         point: ProgPoint,
         edits: &mut core::iter::Peekable<impl Iterator<Item = (ProgPoint, bool, Allocation, Allocation)>>,
-        output: &mut Output,
     ) {
         while let Some((_, leads_in, from, to)) = edits.next_if(|edit| edit.0 <= point) {
             if !leads_in {

@@ -115,7 +115,7 @@ impl Stores {
                 self.memory_args.push(MemoryArg { edge, param, arg, in_reg, in_memory });
             }
         }
-        self.memory_args.sort_by_key(|arg| arg.edge);
+        self.memory_args.sort_unstable_by_key(|arg| (arg.edge, arg.param));
     }
 
     /// Stores `value` at the cheapest point; returns its position.

@@ -71,13 +71,13 @@ impl Forward {
         if flags & flag::HARD == 0 {
             return self.general(on, ops, first, flags, allocs).map_err(|stuck| stuck.at(inst));
         }
-        let before = self.save(ops, first);
+        self.save(ops);
         let stuck = match self.general(on, ops, first, flags, allocs) {
             Ok(()) => return Ok(()),
             Err(Stuck::Bad(error)) => return Err(error),
             Err(stuck) => stuck,
         };
-        self.restore(on, &before, ops, first);
+        self.restore(ops);
         if !self.plan(on, inst, ops) {
             return Err(stuck.at(inst));
         }

@@ -204,6 +204,7 @@ pub(crate) struct Forward {
     candidates: Vec<Candidate>,
     pending: Vec<OpIndex>,
     planned: Vec<Op>,
+    before: plan::Before,
 }
 
 impl Forward {

@@ -16,6 +16,7 @@ use crate::ssa::code::{Op, OpIndex, REUSED, Value, Want};
 use alloc::vec::Vec;
 
 /// The state before an instruction, to which a failed attempt returns.
+#[derive(Debug, Default)]
 pub(super) struct Before {
     values: Vec<(usize, u8, Value)>,
     used: PerClass<u64>,
@@ -32,28 +33,25 @@ struct Points {
 }
 
 impl Forward {
-    pub(super) fn save(&self, ops: &[Op], _: usize) -> Before {
-        let mut values = Vec::new();
+    /// Notes the state before an instruction with the operands `ops`.
+    pub(super) fn save(&mut self, ops: &[Op]) {
+        self.before.values.clear();
         for class in CLASSES {
             for reg in super::registers::Bits(self.regs.occupied[class]) {
-                values.push((class, reg, self.regs.value(class, reg)));
+                self.before.values.push((class, reg, self.regs.value(class, reg)));
             }
         }
-        Before {
-            values,
-            used: self.used,
-            moves: self.moves.len(),
-            slot_operands: self.slot_operands.len(),
-            next_uses: ops
-                .iter()
-                .filter(|op| op.want != Want::Ignored)
-                .map(|op| (op.value, self.until[op.value].next))
-                .collect(),
+        self.before.next_uses.clear();
+        for op in ops.iter().filter(|op| op.want != Want::Ignored) {
+            self.before.next_uses.push((op.value, self.until[op.value].next));
         }
+        self.before.used = self.used;
+        self.before.moves = self.moves.len();
+        self.before.slot_operands = self.slot_operands.len();
     }
 
-    /// Goes back to the state `before`. Reloads that were noted since stay noted: at worst a store too many.
-    pub(super) fn restore(&mut self, _: &Input<'_>, before: &Before, ops: &[Op], _: usize) {
+    /// Goes back to the state before the instruction. Reloads that were noted since stay noted: at worst a store too many.
+    pub(super) fn restore(&mut self, ops: &[Op]) {
         for class in CLASSES {
             for reg in super::registers::Bits(self.regs.occupied[class]) {
                 let value = self.regs.value(class, reg);
@@ -64,6 +62,7 @@ impl Forward {
             self.held[op.value] = 0;
         }
         self.regs = RegFile::default();
+        let before = core::mem::take(&mut self.before);
         for &(class, reg, value) in &before.values {
             self.put(class, reg, value);
         }
@@ -73,6 +72,7 @@ impl Forward {
         for &(value, next_use) in before.next_uses.iter().rev() {
             self.until[value].next = next_use;
         }
+        self.before = before;
     }
 
     /// Fills `planned` with the operands `ops`, each that wants a register fixed to one. False if there is no solution.
