@@ -79,6 +79,7 @@ pub(crate) struct DebugLocations {
 
 impl DebugLocations {
     /// Fills `output.debug_locations`.
+    #[allow(clippy::too_many_arguments, reason = "a pass is given exactly what it reads")]
     pub(crate) fn run(
         &mut self,
         func: &impl Function,
