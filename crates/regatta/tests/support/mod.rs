@@ -2,3 +2,4 @@
 #![allow(unreachable_pub, dead_code, reason = "each test uses its part")]
 
 pub mod generate;
+pub mod interpret;
