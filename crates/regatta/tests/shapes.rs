@@ -1,0 +1,135 @@
+//! Functions of unusual shape: unreachable code, irreducible loops, a single block, a machine without registers of a class, a million
+//! instructions.
+
+use regatta::{
+    Algorithm, Error, Func, FuncBuilder, MachineEnv, Operand, Options, PReg, PRegSet, RegClass, VReg, check, run,
+};
+
+fn env(registers: usize) -> MachineEnv {
+    let mut env = MachineEnv::default();
+    env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, (1 << registers) - 1);
+    env
+}
+
+fn allocate(func: &Func, registers: usize) {
+    let env = env(registers);
+    check::validate(func, &env).expect("valid");
+    for algorithm in Algorithm::ALL {
+        let output = run(func, &env, &Options { algorithm, ..Options::default() }).expect("allocatable");
+        if let Err(faults) = check::check(func, &env, &output) {
+            panic!("{}: {faults}", algorithm.name());
+        }
+    }
+}
+
+fn uses(values: &[VReg]) -> Vec<Operand> {
+    values.iter().map(|&v| Operand::reg_use(v)).collect()
+}
+
+#[test]
+fn unreachable_blocks_that_lead_into_reachable_ones_and_loop() {
+    let mut b = FuncBuilder::new();
+    let (x, p, dead, q) = (b.vreg(RegClass::Int), b.vreg(RegClass::Int), b.vreg(RegClass::Int), b.vreg(RegClass::Int));
+    let (entry, join, lost, cycle) = (b.block(&[]), b.block(&[p]), b.block(&[]), b.block(&[q]));
+    b.op(entry, &[Operand::reg_def(x)]);
+    b.branch(entry, &[], &[(join, &[x])]);
+    b.op(join, &uses(&[p, x]));
+    b.ret(join, &[]);
+    b.op(lost, &[Operand::reg_def(dead)]);
+    b.branch(lost, &[], &[(join, &[dead])]);
+    b.op(cycle, &uses(&[q]));
+    b.branch(cycle, &[], &[(cycle, &[q])]);
+    allocate(&b.finish(), 2);
+}
+
+#[test]
+fn a_loop_with_two_entries() {
+    let mut b = FuncBuilder::new();
+    let values: Vec<VReg> = (0..6).map(|_| b.vreg(RegClass::Int)).collect();
+    let (p, q) = (b.vreg(RegClass::Int), b.vreg(RegClass::Int));
+    let (entry, left, right) = (b.block(&[]), b.block(&[]), b.block(&[]));
+    let (one, two, out, back) = (b.block(&[p]), b.block(&[q]), b.block(&[]), b.block(&[]));
+    for &value in &values {
+        b.op(entry, &[Operand::reg_def(value)]);
+    }
+    b.branch(entry, &[], &[(left, &[]), (right, &[])]);
+    b.branch(left, &[], &[(one, &[values[0]])]);
+    b.branch(right, &[], &[(two, &[values[1]])]);
+    b.op(one, &uses(&[p, values[2], values[3]]));
+    b.branch(one, &[], &[(two, &[p])]);
+    b.op(two, &uses(&[q, values[4], values[5]]));
+    b.branch(two, &[], &[(back, &[]), (out, &[])]);
+    b.branch(back, &[], &[(one, &[q])]);
+    b.ret(out, &uses(&values[..2]));
+    allocate(&b.finish(), 3);
+}
+
+#[test]
+fn one_block_and_nothing_else() {
+    let mut b = FuncBuilder::new();
+    let block = b.block(&[]);
+    b.ret(block, &[]);
+    let func = b.finish();
+    allocate(&func, 1);
+    let none = MachineEnv::default();
+    assert_eq!(run(&func, &none, &Options::default()).map(|output| output.num_spillslots), Ok(0));
+}
+
+#[test]
+fn a_class_without_registers_is_an_error_where_it_is_needed() {
+    let mut b = FuncBuilder::new();
+    let block = b.block(&[]);
+    let x = b.vreg(RegClass::Float);
+    b.op(block, &[Operand::reg_def(x)]);
+    b.ret(block, &[]);
+    let func = b.finish();
+    let error = run(&func, &env(3), &Options::default()).expect_err("there are no float registers");
+    assert!(matches!(error, Error::TooManyLiveRegs { class: RegClass::Float, .. }), "{error}");
+}
+
+#[test]
+fn more_at_once_than_there_are_registers_is_an_error() {
+    let mut b = FuncBuilder::new();
+    let block = b.block(&[]);
+    let values: Vec<VReg> = (0..4).map(|_| b.vreg(RegClass::Int)).collect();
+    for &value in &values {
+        b.op(block, &[Operand::reg_def(value)]);
+    }
+    b.ret(block, &uses(&values));
+    let error = run(&b.finish(), &env(3), &Options::default()).expect_err("four values in three registers");
+    assert!(matches!(error, Error::TooManyLiveRegs { class: RegClass::Int, .. }), "{error}");
+}
+
+/// Values made at the top and used at the end, calls between, in many blocks: a million instructions.
+#[test]
+fn a_million_instructions() {
+    let mut b = FuncBuilder::new();
+    let early: Vec<VReg> = (0..1000).map(|_| b.vreg(RegClass::Int)).collect();
+    let mut block = b.block(&[]);
+    for &value in &early {
+        b.op(block, &[Operand::reg_def(value)]);
+    }
+    let mut last = early[0];
+    for step in 0..249_000 {
+        let next = b.vreg(RegClass::Int);
+        b.op(block, &[Operand::reg_def(next), Operand::reg_use(last)]);
+        let sum = b.vreg(RegClass::Int);
+        b.op(block, &[Operand::reg_reuse_def(sum, 1), Operand::reg_use(next), Operand::reg_use(last)]);
+        b.op(block, &[Operand::reg_fixed_use(sum, PReg::new(0, RegClass::Int))]);
+        last = next;
+        if step % 10 == 9 {
+            let following = b.block(&[]);
+            b.branch(block, &[], &[(following, &[])]);
+            block = following;
+        } else {
+            b.op(block, &uses(&[early[step % early.len()]]));
+        }
+    }
+    for pair in early.chunks(2) {
+        b.op(block, &uses(pair));
+    }
+    b.ret(block, &[]);
+    let func = b.finish();
+    assert!(func.insts.len() > 990_000, "{}", func.insts.len());
+    allocate(&func, 8);
+}
