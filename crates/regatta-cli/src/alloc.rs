@@ -64,7 +64,7 @@ pub(crate) fn run(args: &AllocArgs) -> Result<Answer> {
         }
     }
     if args.json {
-        shown = serde_json::to_string_pretty(&allocated)? + "\n";
+        shown = serde_json::to_string(&allocated)? + "\n";
     }
     input::print(&shown)?;
     Ok(answer)

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// A file is a corpus (.raf.zst) or text, told apart by content. The exit code is 0 when all is well, 1 when a checker
 /// objects or a function is invalid or cannot be allocated, and 2 when the command line or an input makes no sense.
 #[derive(Debug, Parser)]
-#[command(name = "regatta", version, max_term_width = 100)]
+#[command(name = "regatta", version, term_width = 100)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

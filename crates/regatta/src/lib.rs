@@ -141,13 +141,12 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[allow(dead_code, reason = "the allocators that read it are being built")]
+#[allow(dead_code, reason = "an analysis offers what its algorithm finds, whichever pass asks for it")]
 mod cfg;
 pub mod check;
 pub mod error;
 pub mod ir;
 mod live;
-#[allow(dead_code, reason = "the allocators that use it are being built")]
 mod moves;
 pub mod output;
 mod slots;

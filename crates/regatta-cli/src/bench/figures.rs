@@ -214,3 +214,16 @@ fn worst(runs: &[FileRun], count: usize) -> Vec<Worst> {
     worst.truncate(count);
     worst
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_geometric_mean_is_one_of_ratios() {
+        let mean = geometric_mean([0.5, 2.0].into_iter()).expect("there are values");
+        assert!((mean - 1.0).abs() < 1e-12);
+        assert_eq!(geometric_mean([].into_iter()), None);
+        assert_eq!(geometric_mean([0.0, 2.0].into_iter()), None);
+    }
+}

@@ -80,3 +80,67 @@ fn relative(ratios: &Ratios) -> [String; 8] {
         format!("{:.2} %", ratios.worse * 100.0),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::figures::{FileFigures, Mean, Worst};
+    use super::*;
+
+    /// Figures whose every column is different, so that a column in the wrong place shows.
+    fn figures() -> Figures {
+        let ratios = |by: f64| Ratios {
+            time: Some(0.1 * by),
+            cost: Some(0.2 * by),
+            moves: Some(0.3 * by),
+            spills: Some(0.4 * by),
+            reloads: None,
+            slots: Some(6.0 * by),
+            heap: Some(0.7 * by),
+            max_heap: Some(0.8 * by),
+            worse: 0.09 * by,
+        };
+        let sums = Sums {
+            seconds: 0.0123,
+            cost: 123_456.7,
+            moves: 1000,
+            spills: 2000,
+            reloads: 0,
+            slots: 44_000,
+            heap: 5_600_000,
+            max_heap: 7_000_000,
+        };
+        let allocator =
+            |allocator, failures, ratios| AllocatorFigures { allocator, failures, sums: sums.clone(), ratios };
+        let allocators = vec![
+            allocator("ion", 0, None),
+            allocator("fastalloc", 0, Some(ratios(1.0))),
+            allocator("thorough", 2, Some(ratios(2.0))),
+        ];
+        Figures {
+            reps: 3,
+            files: vec![FileFigures { file: "small.x64".into(), functions: 3, insts: 30, allocators }],
+            means: vec![
+                Mean { allocator: "fastalloc", ratios: ratios(1.0) },
+                Mean { allocator: "thorough", ratios: ratios(2.0) },
+            ],
+            worst: vec![Worst {
+                file: "small.x64".into(),
+                function: 2,
+                allocator: "thorough",
+                cost: 12_345.0,
+                ion: 99.0,
+            }],
+            faults: vec![],
+        }
+    }
+
+    #[test]
+    fn the_tables_as_people_read_them() {
+        insta::assert_snapshot!(tables(&figures()));
+    }
+
+    #[test]
+    fn the_figures_as_scripts_read_them() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&figures()).expect("figures can be written as JSON"));
+    }
+}

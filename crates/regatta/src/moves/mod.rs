@@ -11,7 +11,5 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "the allocators that use it are being built")]
 pub(crate) use parallel::ParallelMoves;
-#[allow(unused_imports, reason = "the allocators that use it are being built")]
 pub(crate) use sequence::Temporaries;

@@ -1,0 +1,148 @@
+//! The command as people and scripts meet it: what it prints, and its exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+const SMALL: &str = "\
+machine {
+  int preferred p0i-p2i, non_preferred p3i, slot 1
+}
+function {
+block0:
+  op def v0i fixed(p0i)
+  branch -> block1(v0i)
+block1(v1i):
+  op def v2i reuse(1), use v1i reg, use v0i reg
+  branch use v2i any -> block2, block3
+block2:
+  branch -> block1(v2i)
+block3:
+  ret use v2i fixed(p0i)
+}
+";
+
+/// Uses a value that nothing defines.
+const INVALID: &str = "machine { int preferred p0i, slot 1 } function { block0: ret use v0i reg }";
+
+/// Runs the command in a directory and returns its exit code, standard output and standard error.
+fn regatta(directory: &Path, args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_regatta"));
+    command.args(args).current_dir(directory).stdin(Stdio::null());
+    let output = command.output().expect("the command starts");
+    let text = |bytes| String::from_utf8(bytes).expect("the command prints text");
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+/// A directory with the given files in it.
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let directory = TempDir::new().expect("a directory can be made");
+    for (name, text) in files {
+        std::fs::write(directory.path().join(name), text).expect("a file can be written");
+    }
+    directory
+}
+
+/// What a run shows, for a snapshot.
+fn shown(directory: &TempDir, args: &[&str]) -> String {
+    let (code, out, err) = regatta(directory.path(), args);
+    format!("$ regatta {}\n{out}{err}[exit code {code}]\n", args.join(" "))
+}
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus")
+}
+
+#[test]
+fn help() {
+    let here = directory(&[]);
+    let commands = ["alloc", "check", "validate", "stats", "convert", "bench"];
+    let mut all = shown(&here, &["--help"]);
+    for command in commands {
+        all += "\n";
+        all += &shown(&here, &[command, "--help"]);
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_small_function_in_every_command() {
+    let here = directory(&[("small.rt", SMALL)]);
+    let mut all = String::new();
+    for args in [&["validate", "small.rt"][..], &["check", "small.rt"], &["stats", "--functions", "small.rt"]] {
+        all += &shown(&here, args);
+    }
+    insta::assert_snapshot!(all);
+    for algorithm in ["thorough", "quick"] {
+        let (code, out, err) = regatta(here.path(), &["alloc", "--algorithm", algorithm, "small.rt"]);
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.contains("op def v0i fixed(p0i) = p0i"), "{out}");
+    }
+    let (code, out, _) = regatta(here.path(), &["alloc", "--json", "small.rt"]);
+    let json: serde_json::Value = serde_json::from_str(&out).expect("this is JSON");
+    assert_eq!((code, &json[0]["locations"][0][0]), (0, &serde_json::json!("p0i")));
+}
+
+#[test]
+fn what_is_wrong_is_said_once_and_shows_in_the_exit_code() {
+    let files = [
+        ("bad.rt", "machine { }\nfunction {\nblock0:\n  op use v0 reg\n}\n"),
+        ("invalid.rt", INVALID),
+        ("small.rt", SMALL),
+    ];
+    let here = directory(&files);
+    std::fs::write(here.path().join("bytes.rt"), [0x80, 0xff]).expect("a file can be written");
+    std::fs::write(here.path().join("cut.raf.zst"), [0x28, 0xb5, 0x2f, 0xfd]).expect("a file can be written");
+    let runs: [&[&str]; 11] = [
+        &["validate", "bad.rt"],
+        &["validate", "invalid.rt"],
+        &["alloc", "invalid.rt"],
+        &["check", "invalid.rt"],
+        &["stats", "invalid.rt"],
+        &["alloc", "bytes.rt"],
+        &["alloc", "--function", "1", "small.rt"],
+        &["convert", "small.rt", "small.elf"],
+        &["bench"],
+        &["bench", "--only", "x64", "small.rt"],
+        &["alloc", "--algorithm", "slow", "small.rt"],
+    ];
+    insta::assert_snapshot!(runs.iter().map(|args| shown(&here, args)).collect::<String>());
+    for unreadable in ["cut.raf.zst", "nowhere.rt"] {
+        let (code, out, err) = regatta(here.path(), &["validate", unreadable]);
+        assert_eq!((code, out.as_str(), err.lines().count()), (2, "", 1), "{err}");
+        assert!(err.starts_with(&format!("regatta: {unreadable}: ")), "{err}");
+    }
+}
+
+#[test]
+fn a_conversion_there_and_back_changes_nothing() {
+    let here = directory(&[]);
+    let keccak = corpus().join("keccak.x64.raf.zst");
+    let keccak = keccak.to_str().expect("the path is text");
+    let steps = [[keccak, "a.rt"], ["a.rt", "b.raf.zst"], ["b.raf.zst", "c.txt"]];
+    for [from, to] in steps {
+        assert_eq!(regatta(here.path(), &["convert", from, to]), (0, String::new(), String::new()));
+    }
+    let read = |name: &str| std::fs::read(here.path().join(name)).expect("the file has been written");
+    assert!(read("a.rt") == read("c.txt"));
+    let (code, one, _) = regatta(here.path(), &["convert", "--function", "3", keccak, "-"]);
+    assert_eq!((code, one.matches("function ").count()), (0, 1));
+}
+
+#[test]
+fn a_benchmark_compares_all_allocators_and_finds_no_fault() {
+    let here = directory(&[]);
+    let keccak = corpus().join("keccak.x64.raf.zst");
+    let keccak = keccak.to_str().expect("the path is text");
+    let (code, out, err) = regatta(here.path(), &["bench", "--reps", "1", "--json", "--worst", "2", keccak]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let figures: serde_json::Value = serde_json::from_str(&out).expect("this is JSON");
+    let file = &figures["files"][0];
+    let allocators = file["allocators"].as_array().expect("a list");
+    let names: Vec<_> = allocators.iter().map(|a| a["allocator"].as_str().unwrap_or("")).collect();
+    assert_eq!(names, ["ion", "fastalloc", "thorough", "quick"]);
+    // What the corpus documents of Fastalloc: the yardstick is the same.
+    let ratio = |name: &str| allocators[1]["ratios"][name].as_f64().expect("a number");
+    assert_eq!((format!("{:.2}", ratio("cost")), format!("{:.1}", ratio("slots"))), ("1.92".into(), "22.9".into()));
+    assert!(ratio("heap") > 0.0);
+}
