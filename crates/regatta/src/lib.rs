@@ -130,7 +130,7 @@
 //! | [`error`] | every way in which an input can be wrong |
 //! | [`check`] | the validator of inputs and the checker of outputs |
 //! | [`text`] | functions and allocations as text (feature `text`) |
-//! | `cfg`, `live`, `ssa`, `slots`, `moves` | the allocator: flow graph, liveness, the SSA allocator, the frame, parallel moves |
+//! | `cfg`, `code`, `live`, `ssa`, `slots`, `moves` | the allocator: flow graph, flattened code, liveness, the SSA allocator, the frame, parallel moves |
 //!
 //! # Features
 //!
@@ -144,6 +144,7 @@ extern crate std;
 #[allow(dead_code, reason = "an analysis offers what its algorithm finds, whichever pass asks for it")]
 mod cfg;
 pub mod check;
+mod code;
 pub mod error;
 pub mod ir;
 mod live;

@@ -22,9 +22,9 @@
 
 use super::wishes::Wishes;
 use crate::cfg::FlowGraph;
+use crate::code::{Code, Value, Want, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
-use crate::ssa::code::{Code, Value, Want, flag};
 use alloc::vec::Vec;
 
 /// The distance of a value that has no next use.

@@ -16,9 +16,9 @@
 
 use super::next_use::{EXIT_PENALTY, FAR, LiveIn, NextUses};
 use crate::cfg::{FlowGraph, Loop};
+use crate::code::{Code, Value};
 use crate::ir::PerClass;
 use crate::ir::entity::TypedVec;
-use crate::ssa::code::{Code, Value};
 use alloc::vec::Vec;
 
 /// What is known of a loop.

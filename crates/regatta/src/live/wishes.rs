@@ -10,9 +10,9 @@
 //! registers, never reasons to spill. Registers numbered 32 and up take no part in the avoiding: eight bytes an instruction saved.
 
 use crate::cfg::Edge;
+use crate::code::{Code, NO_REG, OpIndex, Value, Want};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, PReg, PerClass, RegClass};
-use crate::ssa::code::{Code, NO_REG, OpIndex, Value, Want};
 use alloc::vec::Vec;
 
 /// How many overwriting events of a value's lifetime count.

@@ -11,11 +11,11 @@
 //! Cost: nothing without labels. With labels, linear in the code of the blocks that requests touch, plus the number of requests that
 //! touch each block.
 
-use super::code::{OpIndex, Value};
 use super::edits::{Decisions, Edits};
-use super::fold::Fold;
 use super::forward::{Input, Memory};
 use super::stores::StorePlace;
+use crate::code::Fold;
+use crate::code::{OpIndex, Value};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Function, Inst, PReg, PerClass};
 use crate::output::{Allocation, Output, ProgPoint};

@@ -9,11 +9,11 @@
 //!
 //! Cost: linear in edits and in edges × registers, but for the sort.
 
-use super::code::Value;
 use super::forward::{Forward, InReg, Input};
 use super::spill_sets::SpillSets;
 use super::stores::{StorePlace, Stores};
 use crate::cfg::Edge;
+use crate::code::Value;
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass, RegClass};
 use crate::moves::{ParallelMoves, Temporaries};

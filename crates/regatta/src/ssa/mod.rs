@@ -10,8 +10,8 @@
 //! | pass | finds |
 //! |---|---|
 //! | [`FlowGraph`] | dominators, loops, an order of the blocks that keeps loops together |
-//! | [`code::Code`] | the function, flattened |
-//! | [`fold::Fold`] | block parameters that are other names of a value |
+//! | [`Code`] | the function, flattened |
+//! | [`Fold`] | block parameters that are other names of a value |
 //! | [`NextUses`] | for each block, what is live and how far away its next use is; which registers values would like |
 //! | [`LoopLiveness`] | the same for what lives through loops; the loops' register pressure |
 //! | [`forward::Forward`] | registers, reloads; loop nests several times while that pays |
@@ -21,19 +21,18 @@
 //! | [`edits::Edits`] | the moves, in order |
 //! | [`debug::DebugLocations`] | where labelled values are |
 
-pub(crate) mod code;
 mod debug;
 mod edits;
-mod fold;
 mod forward;
 mod spill_sets;
 mod stores;
 
 use crate::Error;
 use crate::cfg::FlowGraph;
+use crate::code::{Code, Fold};
 use crate::ir::{Function, Machine, MachineEnv};
 use crate::live::{LoopLiveness, NextUses};
-use crate::output::{Allocation, Output, Stats};
+use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
 use forward::Input;
 
@@ -53,8 +52,8 @@ pub(crate) enum Effort {
 #[derive(Debug, Default)]
 pub(crate) struct SsaAllocator {
     flow: FlowGraph,
-    code: code::Code,
-    fold: fold::Fold,
+    code: Code,
+    fold: Fold,
     next_uses: NextUses,
     loops: LoopLiveness,
     forward: forward::Forward,
@@ -80,7 +79,7 @@ impl SsaAllocator {
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.next_uses.run(&mut self.code, &self.flow, &machine);
         self.loops.run(&self.code, &self.flow, &mut self.next_uses);
-        prepare(output, &self.code);
+        self.code.prepare(output);
         let input = Input {
             code: &self.code,
             flow: &self.flow,
@@ -112,31 +111,12 @@ impl SsaAllocator {
 }
 
 /// Gives every spill set its slot.
-fn lay_out_frame(
-    func: &impl Function,
-    code: &code::Code,
-    sets: &spill_sets::SpillSets,
-    slots: &mut Slots,
-) -> SlotShape {
-    let mut used = [false; 3];
-    for (_, value) in code.values.iter() {
-        used[value.class.index()] = true;
-    }
-    let shape = SlotShape::new(func, used);
+fn lay_out_frame(func: &impl Function, code: &Code, sets: &spill_sets::SpillSets, slots: &mut Slots) -> SlotShape {
+    let shape = SlotShape::new(func, code.used_classes());
     slots.clear();
     for &set in &sets.whole {
         slots.add(sets.class(set), sets.stretches(set)[0].from);
     }
     slots.run(shape, |tenant| sets.stretches(sets.whole[tenant]));
     shape
-}
-
-/// Empties `output`, and makes room for the locations of all operands.
-fn prepare(output: &mut Output, code: &code::Code) {
-    output.allocs.clear();
-    output.allocs.resize(code.ops.len(), Allocation::none());
-    output.inst_alloc_offsets.clear();
-    let insts = code.insts.as_slice();
-    output.inst_alloc_offsets.extend(insts[..insts.len() - 1].iter().map(|inst| inst.ops.0));
-    output.debug_locations.clear();
 }

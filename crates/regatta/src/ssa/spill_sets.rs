@@ -10,9 +10,9 @@
 //! comes over many edges is weighed by all of them. Lists are kept short: a set with more than [`MAX_STRETCHES`] takes no more members, and one that must have more is
 //! rounded up to a single stretch. So the pass is linear in the spilled values and the arguments, but for one sort.
 
-use super::code::Value;
 use super::forward::{Forward, Input};
 use super::stores::Stores;
+use crate::code::Value;
 use crate::ir::RegClass;
 use crate::ir::entity::{TypedVec, entity};
 use crate::slots::Stretch;

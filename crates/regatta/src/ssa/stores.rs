@@ -13,9 +13,9 @@
 //!
 //! Cost: linear in the spilled values, times loop depth, times the registers at a block's entry.
 
-use super::code::Value;
 use super::forward::{Forward, Input, Memory};
 use crate::cfg::{Edge, Loop};
+use crate::code::Value;
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, PReg};
 use alloc::vec::Vec;

@@ -18,9 +18,9 @@
 use super::registers::{CLASSES, bit, lowest, preg};
 use super::{Excluded, Forward, InReg, Input, MOVE_COST, RELOAD_COST};
 use crate::cfg::{Edge, Loop};
+use crate::code::{NO_REG, Value};
 use crate::ir::Block;
 use crate::live::{DEAD, EXIT_PENALTY, LiveIn};
-use crate::ssa::code::{NO_REG, Value};
 
 pub(super) const NO_CANDIDATE: u32 = u32::MAX;
 

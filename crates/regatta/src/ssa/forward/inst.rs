@@ -22,10 +22,10 @@
 use super::registers::{Bits, bit, lowest, preg};
 use super::{Forward, Input, Loc, LocalMove, MOVE_COST, RELOAD_COST};
 use crate::Error;
+use crate::code::{NO_REG, Op, OpIndex, REUSED, Value, Want, flag};
 use crate::ir::{Inst, PReg, PerClass, RegClass};
 use crate::live::DEAD;
 use crate::output::Allocation;
-use crate::ssa::code::{NO_REG, Op, OpIndex, REUSED, Value, Want, flag};
 
 /// A use in "any" place is reloaded rather than read from its slot if its next use is at most this far behind.
 const NEAR: u32 = 16;

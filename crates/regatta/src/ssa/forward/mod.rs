@@ -33,11 +33,11 @@ pub(crate) use spills::{Memory, Spill};
 
 use crate::Error;
 use crate::cfg::{FlowGraph, Loop};
+use crate::code::{Code, NO_REG, Op, OpIndex, Value, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass};
 use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses, exit_penalty};
 use crate::output::Allocation;
-use crate::ssa::code::{Code, NO_REG, Op, OpIndex, Value, flag};
 use alloc::vec::Vec;
 use entry::Candidate;
 use registers::{Bits, RegFile, preg};

@@ -11,8 +11,8 @@
 
 use super::registers::{CLASSES, RegFile, bit, lowest};
 use super::{Forward, Input};
+use crate::code::{Op, OpIndex, REUSED, Value, Want};
 use crate::ir::{Inst, PerClass};
-use crate::ssa::code::{Op, OpIndex, REUSED, Value, Want};
 use alloc::vec::Vec;
 
 /// The state before an instruction, to which a failed attempt returns.

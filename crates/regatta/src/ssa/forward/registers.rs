@@ -1,9 +1,9 @@
 //! The register file during the forward pass, and the choices about single registers: which free one to take, which value to evict.
 
 use super::{Forward, Input};
+use crate::code::{NO_REG, Value};
 use crate::ir::{PReg, PerClass, RegClass};
 use crate::live::DEAD;
-use crate::ssa::code::{NO_REG, Value};
 
 /// Blocks executed at most so often count as cold: one save of a register weighs as much as many moves there.
 const COLD: f32 = 10.0;

@@ -6,8 +6,8 @@
 
 use super::{Forward, Input, STORE_COST};
 use crate::cfg::Loop;
+use crate::code::Value;
 use crate::ir::Block;
-use crate::ssa::code::Value;
 
 /// How a value comes to be in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 //!
 //! The value that a parameter folds to dominates the parameter's block: it reaches the block over every edge.
 
-use super::code::{Code, Value};
+use super::{Code, Value};
 use crate::cfg::FlowGraph;
 use crate::ir::entity::TypedVec;
 

@@ -13,12 +13,17 @@
 //! Time and space are linear in the size of the function. What is found wrong on the way is an [`Error`]; a complete search is
 //! the validator's business.
 
+mod fold;
+
+pub(crate) use fold::Fold;
+
 use crate::Error;
 use crate::cfg::{Edge, Graph};
 use crate::ir::entity::{EntityIndex, TypedVec, entity};
 use crate::ir::{
     Block, Function, Inst, Machine, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, PerClass, RegClass, VReg,
 };
+use crate::output::{Allocation, Output};
 use alloc::vec::Vec;
 
 entity! {
@@ -227,6 +232,25 @@ impl Code {
     pub(crate) fn op_range(&self, inst: Inst) -> core::ops::Range<usize> {
         let insts = self.insts.as_slice();
         insts[inst.index()].ops.index()..insts[inst.index() + 1].ops.index()
+    }
+
+    /// Empties `output`, and makes room for the locations of all operands.
+    pub(crate) fn prepare(&self, output: &mut Output) {
+        output.allocs.clear();
+        output.allocs.resize(self.ops.len(), Allocation::none());
+        output.inst_alloc_offsets.clear();
+        let insts = self.insts.as_slice();
+        output.inst_alloc_offsets.extend(insts[..insts.len() - 1].iter().map(|inst| inst.ops.0));
+        output.debug_locations.clear();
+    }
+
+    /// The classes that have values.
+    pub(crate) fn used_classes(&self) -> PerClass<bool> {
+        let mut used = [false; 3];
+        for (_, value) in self.values.iter() {
+            used[value.class.index()] = true;
+        }
+        used
     }
 
     /// Reads `func`.
