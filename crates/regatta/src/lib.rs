@@ -142,6 +142,7 @@ extern crate alloc;
 extern crate std;
 
 #[allow(dead_code, reason = "an analysis offers what its algorithm finds, whichever pass asks for it")]
+mod backtracking;
 mod cfg;
 pub mod check;
 mod code;
@@ -173,17 +174,20 @@ pub enum Algorithm {
     Thorough,
     /// The SSA allocator in one forward pass.
     Quick,
+    /// The backtracking allocator: bundles of live ranges, placed by eviction and splitting.
+    Backtracking,
 }
 
 impl Algorithm {
     /// Every algorithm.
-    pub const ALL: [Self; 2] = [Self::Thorough, Self::Quick];
+    pub const ALL: [Self; 3] = [Self::Thorough, Self::Quick, Self::Backtracking];
 
     /// The name that a command line knows the algorithm by.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Thorough => "thorough",
             Self::Quick => "quick",
+            Self::Backtracking => "backtracking",
         }
     }
 }
@@ -204,6 +208,7 @@ pub struct Context {
     /// The result of the last run.
     pub output: Output,
     ssa: ssa::SsaAllocator,
+    backtracking: backtracking::BacktrackingAllocator,
 }
 
 /// Allocates registers for a function.
@@ -231,10 +236,11 @@ pub fn run_with_ctx<'a>(
     if options.validate {
         check::validate(func, env)?;
     }
-    let effort = match options.algorithm {
-        Algorithm::Thorough => ssa::Effort::Thorough,
-        Algorithm::Quick => ssa::Effort::Quick,
-    };
-    context.ssa.run(func, env, effort, &mut context.output)?;
+    let Context { output, ssa, backtracking } = context;
+    match options.algorithm {
+        Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, output)?,
+        Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, output)?,
+        Algorithm::Backtracking => backtracking.run(func, env, output)?,
+    }
     Ok(&context.output)
 }

@@ -215,6 +215,17 @@ impl Code {
         self.args[self.arg_start[edge] as usize + index]
     }
 
+    /// The number, through all edges, of the first argument on `edge`.
+    #[inline]
+    pub(crate) fn arg_index(&self, edge: Edge) -> u32 {
+        self.arg_start[edge]
+    }
+
+    /// How many arguments there are on all edges.
+    pub(crate) fn num_args(&self) -> usize {
+        self.args.len()
+    }
+
     /// The blocks in the order of their instructions.
     pub(crate) fn by_code_order(&self) -> &[Block] {
         &self.by_code_order

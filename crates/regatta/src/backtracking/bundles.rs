@@ -1,0 +1,297 @@
+//! Bundles: live ranges that are to be in one place.
+//!
+//! At first each value's live range is a bundle. Where a value becomes another, as the argument of a parameter or as the input of a definition that
+//! reuses its register, it saves a move if both are in one register, and they can be unless both live at once. So the bundles of such pairs are
+//! merged if they do not overlap, the most frequently executed pairs first.
+//!
+//! Each bundle belongs to a *spill set*: what has been merged stays together in memory, whatever parts it is split into later. Values of a spill set
+//! never live at once, so that one slot serves them all.
+//!
+//! What a bundle asks for is derived from its uses. Since fixed registers are kept apart ([`super::ranges`]), any two requirements can be met together:
+//! the register limits that operands set are prefixes of the register file, and the smallest of them counts.
+//!
+//! Live ranges of a bundle are a slice of one array. A merged bundle gets a new slice; a bundle that is cut in two keeps its slice, and the smaller part
+//! is copied. Bundles of more than [`MAX_MERGED`] live ranges are merged no further, which bounds the whole by a constant for each pair.
+
+use super::points::{Point, Points};
+use super::ranges::{LiveRanges, Span, Use};
+use crate::cfg::FlowGraph;
+use crate::code::{Code, NO_REG, Value};
+use crate::ir::RegClass;
+use crate::ir::entity::{TypedVec, entity};
+use alloc::vec::Vec;
+
+entity! {
+    /// Live ranges that are in one place.
+    pub(crate) struct Bundle, "bundle"
+}
+
+entity! {
+    /// Bundles that share a slot when in memory.
+    pub(crate) struct SpillSet, "set"
+}
+
+/// The most live ranges of a bundle that others are merged into.
+const MAX_MERGED: u32 = 256;
+
+/// A stretch of points of a value, with the uses in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LiveRange {
+    pub(crate) from: Point,
+    pub(crate) to: Point,
+    pub(crate) value: Value,
+    /// Of [`LiveRanges::uses`].
+    pub(crate) uses: (u32, u32),
+}
+
+/// A bundle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BundleData {
+    /// Its live ranges.
+    pub(crate) ranges: (u32, u32),
+    pub(crate) set: SpillSet,
+    /// The register that it is in, by number in its class, or [`NO_REG`].
+    pub(crate) reg: u8,
+    /// Has it a use that must be in a register?
+    pub(crate) needs_register: bool,
+    /// Can it be cut no further?
+    pub(crate) minimal: bool,
+    /// The registers that all of its uses allow.
+    pub(crate) limit: u64,
+    /// What it costs to have all of it in memory.
+    pub(crate) cost: f32,
+    /// What it takes to evict it: cost by length, more for what must be in a register.
+    pub(crate) weight: f32,
+    /// How many points it covers.
+    pub(crate) length: u32,
+}
+
+/// A spill set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpillSetData {
+    pub(crate) class: RegClass,
+    /// The register that a bundle of it was put in last, or [`NO_REG`].
+    pub(crate) hint: u8,
+    /// Is it in memory anywhere?
+    pub(crate) required: bool,
+}
+
+/// The bundles and spill sets, and the pass that forms the first ones.
+#[derive(Debug, Default)]
+pub(crate) struct Bundles {
+    pub(crate) bundles: TypedVec<Bundle, BundleData>,
+    pub(crate) sets: TypedVec<SpillSet, SpillSetData>,
+    pub(crate) ranges: Vec<LiveRange>,
+    /// The spill set of each value; invalid for one that is nowhere.
+    pub(crate) set_of: TypedVec<Value, SpillSet>,
+    bundle_of: TypedVec<Value, Bundle>,
+    pairs: Vec<Pair>,
+    merged: Vec<LiveRange>,
+}
+
+/// Two values of which one becomes the other.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    frequency: f32,
+    from: Value,
+    to: Value,
+}
+
+const NEW: BundleData = BundleData {
+    ranges: (0, 0),
+    set: SpillSet::invalid(),
+    reg: NO_REG,
+    needs_register: false,
+    minimal: false,
+    limit: !0,
+    cost: 0.0,
+    weight: 0.0,
+    length: 0,
+};
+
+impl Bundles {
+    /// The live ranges of a bundle, in order.
+    #[inline]
+    pub(crate) fn ranges(&self, bundle: Bundle) -> &[LiveRange] {
+        let (start, end) = self.bundles[bundle].ranges;
+        &self.ranges[start as usize..end as usize]
+    }
+
+    /// The spill set of a bundle.
+    #[inline]
+    pub(crate) fn set(&self, bundle: Bundle) -> &SpillSetData {
+        &self.sets[self.bundles[bundle].set]
+    }
+
+    /// Forms the first bundles.
+    pub(crate) fn run(&mut self, code: &Code, flow: &FlowGraph, points: &Points, live: &LiveRanges) {
+        self.bundles.clear();
+        self.sets.clear();
+        self.ranges.clear();
+        self.bundle_of.reset(code.values.len(), Bundle::invalid());
+        self.set_of.reset(code.values.len(), SpillSet::invalid());
+        for value in code.values.keys() {
+            let start = self.ranges.len() as u32;
+            let (mut next_use, end) = (live.uses_of(value).start, live.uses_of(value).end);
+            for &Span { from, to } in live.spans(value) {
+                let first = next_use;
+                while next_use < end && live.uses[next_use as usize].from < to {
+                    next_use += 1;
+                }
+                self.ranges.push(LiveRange { from, to, value, uses: (first, next_use) });
+            }
+            let end = self.ranges.len() as u32;
+            if start < end {
+                self.bundle_of[value] = self.bundles.push(BundleData { ranges: (start, end), ..NEW });
+            }
+        }
+        self.merge_all(code, flow, points, live);
+        for &(_, value) in &live.stack_operands {
+            if self.bundle_of[value].is_invalid() {
+                // Defined in memory, and never used.
+                self.bundle_of[value] = self.bundles.push(NEW);
+            }
+        }
+        for value in code.values.keys() {
+            let bundle = self.find(value);
+            if bundle.is_invalid() {
+                continue;
+            }
+            if self.bundles[bundle].set.is_invalid() {
+                let class = code.values[value].class;
+                self.bundles[bundle].set = self.sets.push(SpillSetData { class, hint: NO_REG, required: false });
+            }
+            self.set_of[value] = self.bundles[bundle].set;
+        }
+    }
+
+    /// The bundle that a value has become part of.
+    fn find(&mut self, value: Value) -> Bundle {
+        self.bundle_of[value]
+    }
+
+    fn merge_all(&mut self, code: &Code, flow: &FlowGraph, points: &Points, live: &LiveRanges) {
+        self.pairs.clear();
+        for edge in flow.graph.edges() {
+            let params = code.params(flow.graph.edge(edge).to);
+            let frequency = flow.edge_frequency(edge);
+            for (&to, &from) in params.iter().zip(code.args(edge, params.len())) {
+                self.pairs.push(Pair { frequency, from, to });
+            }
+        }
+        for (_, copy) in live.copies.iter() {
+            let (from, to) = (code.ops[copy.input].value, code.ops[copy.to].value);
+            self.pairs.push(Pair { frequency: points.frequency_at(copy.early), from, to });
+        }
+        // Frequencies are not negative, so their bits order as they do. The sort is stable.
+        self.pairs.sort_by_key(|pair| !pair.frequency.to_bits());
+        let pairs = core::mem::take(&mut self.pairs);
+        for &Pair { from, to, .. } in &pairs {
+            let (a, b) = (self.find(from), self.find(to));
+            if a.is_valid() && b.is_valid() && a != b {
+                self.merge(a, b);
+            }
+        }
+        self.pairs = pairs;
+    }
+
+    /// Merges two bundles if they do not overlap.
+    fn merge(&mut self, a: Bundle, b: Bundle) {
+        let slice = |bundle: Bundle| {
+            let (start, end) = self.bundles[bundle].ranges;
+            &self.ranges[start as usize..end as usize]
+        };
+        let (first, second) = (slice(a), slice(b));
+        if first.len() + second.len() > MAX_MERGED as usize {
+            return;
+        }
+        let merged = &mut self.merged;
+        merged.clear();
+        let (mut i, mut j) = (0, 0);
+        while i < first.len() && j < second.len() {
+            let (x, y) = (first[i], second[j]);
+            if x.from < y.to && y.from < x.to {
+                return;
+            }
+            if x.from < y.from {
+                merged.push(x);
+                i += 1;
+            } else {
+                merged.push(y);
+                j += 1;
+            }
+        }
+        merged.extend_from_slice(&first[i..]);
+        merged.extend_from_slice(&second[j..]);
+        let start = self.ranges.len() as u32;
+        self.ranges.extend_from_slice(&self.merged);
+        for range in &self.merged {
+            self.bundle_of[range.value] = a;
+        }
+        self.bundles[a].ranges = (start, self.ranges.len() as u32);
+        self.bundles[b].ranges = (0, 0);
+    }
+
+    /// Cuts a bundle in two at a point that lies inside of it; returns the second part.
+    pub(crate) fn cut(&mut self, bundle: Bundle, at: Point, live: &LiveRanges) -> Bundle {
+        let (start, end) = self.bundles[bundle].ranges;
+        let list = &self.ranges[start as usize..end as usize];
+        let middle = start + list.partition_point(|range| range.to <= at) as u32;
+        let cut = self.ranges[middle as usize];
+        let is_inside = cut.from < at;
+        let (mut before, mut after) = (cut, cut);
+        if is_inside {
+            let split = cut.uses.0 + uses(live, &cut).partition_point(|u| u.from < at) as u32;
+            (before.to, before.uses.1) = (at, split);
+            (after.from, after.uses.0) = (at, split);
+        }
+        let fresh = self.ranges.len() as u32;
+        let set = self.bundles[bundle].set;
+        let second = if middle - start < end - middle {
+            self.ranges.extend_from_within(start as usize..middle as usize);
+            if is_inside {
+                self.ranges.push(before);
+            }
+            self.ranges[middle as usize] = after;
+            self.bundles[bundle].ranges = (fresh, self.ranges.len() as u32);
+            (middle, end)
+        } else {
+            self.ranges.push(after);
+            self.ranges.extend_from_within(middle as usize + 1..end as usize);
+            self.ranges[middle as usize] = before;
+            self.bundles[bundle].ranges = (start, middle + u32::from(is_inside));
+            (fresh, self.ranges.len() as u32)
+        };
+        self.bundles.push(BundleData { ranges: second, set, ..NEW })
+    }
+
+    /// Derives from its uses what a bundle asks for.
+    pub(crate) fn describe(&mut self, bundle: Bundle, points: &Points, live: &LiveRanges) {
+        let ranges = self.ranges(bundle);
+        let mut data = BundleData { length: 0, cost: 0.0, limit: !0, needs_register: false, ..self.bundles[bundle] };
+        let mut needed_until = Point(0);
+        for range in ranges {
+            data.length += range.to.0 - range.from.0;
+            for use_ in uses(live, range) {
+                data.cost += use_.weight;
+                if use_.needs_register() {
+                    data.needs_register = true;
+                    data.limit &= use_.limit_mask();
+                    needed_until = needed_until.max(use_.to);
+                }
+            }
+        }
+        data.minimal = match ranges {
+            [only] => points.is_minimal(only.from, only.to) && (!data.needs_register || needed_until >= only.to),
+            _ => false,
+        };
+        data.weight = data.cost / data.length as f32;
+        self.bundles[bundle] = data;
+    }
+}
+
+/// The uses in a live range.
+#[inline]
+pub(crate) fn uses<'a>(live: &'a LiveRanges, range: &LiveRange) -> &'a [Use] {
+    &live.uses[range.uses.0 as usize..range.uses.1 as usize]
+}

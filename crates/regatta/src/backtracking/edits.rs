@@ -1,0 +1,189 @@
+//! Edits: transfers and stores as moves, in order.
+//!
+//! To the transfers that are left come the stores: one for each value that is read from memory, behind its definition, unless the definition wrote to memory
+//! itself. Those of a parameter that began in memory are on the edges already. What a branch defines is stored on the edges behind it.
+//!
+//! The transfers of a group happen at once; [`ParallelMoves`] puts them in order. Groups are in the order of the blocks as they were visited, which a
+//! stable sort turns into that of the code where the two differ.
+
+use super::interference::Registers;
+use super::places::{Input, Places, Target, Transfer};
+use super::points::{Point, Points};
+use crate::code::{OpIndex, Value, Want};
+use crate::ir::entity::TypedVec;
+use crate::ir::{Inst, Machine, PReg, PerClass, RegClass};
+use crate::moves::{ParallelMoves, Temporaries};
+use crate::output::{Allocation, Edit, Output, ProgPoint};
+use crate::slots::{SlotShape, Slots};
+
+/// The pass, with its storage.
+#[derive(Debug, Default)]
+pub(crate) struct Edits {
+    parallel: ParallelMoves,
+}
+
+/// What the pass reads besides the input.
+pub(crate) struct Decisions<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) registers: &'a PerClass<Registers>,
+    pub(crate) in_memory: &'a TypedVec<Value, bool>,
+    pub(crate) shape: SlotShape,
+}
+
+impl Edits {
+    /// Fills `output` with the edits. `slot` tells the slot of a value that is read from memory.
+    pub(crate) fn run(
+        &mut self,
+        on: Input<'_>,
+        by: &Decisions<'_>,
+        places: &mut Places,
+        slots: &mut Slots,
+        slot: impl Fn(&Slots, Value) -> Allocation,
+        output: &mut Output,
+    ) {
+        for &(op, value) in &places.slot_operands {
+            output.allocs[op.index()] = slot(slots, value);
+        }
+        for (value, _) in by.in_memory.iter().filter(|(_, needed)| **needed) {
+            store(on, places, value);
+        }
+        places.transfers.sort_by_key(|transfer| transfer.key);
+        output.edits.clear();
+        for group in places.transfers.chunk_by(|a, b| a.key == b.key) {
+            let point = point_of(on, group[0].key);
+            let edits = &mut output.edits;
+            let mut emit = |from, to| edits.push((point, Edit::Move { from, to }));
+            let mut helpers = None;
+            for transfer in group {
+                if is_needless(on, by, transfer) {
+                    continue;
+                }
+                let from = transfer.from.map_or_else(|| slot(slots, transfer.value), Allocation::reg);
+                let to = match transfer.to {
+                    Target::Reg(reg) => Allocation::reg(reg),
+                    Target::Slot(value) => slot(slots, value),
+                };
+                self.parallel.add(from, to, on.code.values[transfer.value].class);
+                let busy = helpers.get_or_insert([0; 3]);
+                for reg in [from, to].into_iter().filter_map(Allocation::as_reg) {
+                    busy[reg.class().index()] |= 1 << reg.hw_enc();
+                }
+            }
+            if let Some(busy) = helpers {
+                let mut helpers = Helpers { by, key: group[0].key, busy, slots };
+                self.parallel.resolve(&mut helpers, &mut emit);
+            }
+        }
+        if !output.edits.is_sorted_by_key(|edit| edit.0) {
+            output.edits.sort_by_key(|edit| edit.0);
+        }
+        count(by.machine, output);
+    }
+}
+
+/// Does the transfer write to a slot that nobody reads, or that has the value already?
+fn is_needless(on: Input<'_>, by: &Decisions<'_>, transfer: &Transfer) -> bool {
+    let Target::Slot(value) = transfer.to else { return false };
+    let same_set = on.bundles.set_of[value] == on.bundles.set_of[transfer.value];
+    !by.in_memory[value] || value != transfer.value && same_set && by.in_memory[transfer.value]
+}
+
+/// Adds the transfers that store `value` where it begins.
+fn store(on: Input<'_>, places: &mut Places, value: Value) {
+    let def = on.code.values[value];
+    let place_at = |at| places.piece_at(value, at).and_then(|piece| piece.place);
+    let (key, from) = if def.inst.is_invalid() {
+        let entry = Points::entry(on.flow, def.block);
+        (Transfer::key(entry.plus(1)), place_at(entry))
+    } else {
+        let position = on.flow.start(def.block) + def.inst.0 - on.flow.graph.first(def.block).0;
+        let late = Point::early(position).plus(1);
+        let next = late.plus(1);
+        let from = match places.defined_in(on, def.inst, value) {
+            // The transfer from the fixed register to a live range that begins in memory is the store.
+            Some(_) if !def.on_branch && places.piece_at(value, next).is_some_and(|p| p.place.is_none()) => None,
+            None if !is_on_stack(on, def.inst, value) => place_at(late),
+            fixed => fixed,
+        };
+        (Transfer::key(next), from)
+    };
+    if from.is_none() {
+        return;
+    }
+    let to = Target::Slot(value);
+    if !def.on_branch {
+        places.transfers.push(Transfer { key, value, from, to });
+        return;
+    }
+    for edge in on.flow.graph.succ_edges(def.block) {
+        let target = on.flow.graph.edge(edge).to;
+        if places.piece_at(value, Points::entry(on.flow, target)).is_some() {
+            places.transfers.push(Transfer { key: Transfer::edge_key(on.flow, edge), value, from, to });
+        }
+    }
+}
+
+/// Does the instruction define the value in its slot?
+fn is_on_stack(on: Input<'_>, inst: Inst, value: Value) -> bool {
+    on.code.op_range(inst).any(|index| {
+        let op = on.code.ops[OpIndex::new(index)];
+        op.is_def() && op.value == value && op.want == Want::Stack
+    })
+}
+
+/// Where a group of transfers goes.
+fn point_of(on: Input<'_>, key: u32) -> ProgPoint {
+    ProgPoint::before(on.points.inst_at(Point(key >> 1)))
+}
+
+/// Counts the moves by kind.
+fn count(machine: &Machine, output: &mut Output) {
+    let in_frame = |place: Allocation| place.as_reg().is_none_or(|reg| machine.is_stack(reg));
+    for (_, Edit::Move { from, to }) in &output.edits {
+        match (in_frame(*from), in_frame(*to)) {
+            (false, false) => output.stats.moves += 1,
+            (false, true) => output.stats.spills += 1,
+            (true, _) => output.stats.reloads += 1,
+        }
+    }
+}
+
+/// What parallel moves may use to help themselves.
+struct Helpers<'a> {
+    by: &'a Decisions<'a>,
+    key: u32,
+    /// Registers that the moves themselves name.
+    busy: PerClass<u64>,
+    slots: &'a mut Slots,
+}
+
+impl Temporaries for Helpers<'_> {
+    fn is_stack(&self, reg: PReg) -> bool {
+        self.by.machine.is_stack(reg)
+    }
+
+    fn free_register(&mut self, class: RegClass) -> Option<PReg> {
+        let c = class.index();
+        if self.by.machine.scratch[c].is_some() {
+            return self.by.machine.scratch[c];
+        }
+        // What is taken on either side of the moves; those of an edge in front of a branch also have the branch behind them.
+        let point = Point(self.key >> 1);
+        let end = if self.key & 1 == 0 { point.plus(1) } else { point.plus(3) };
+        let taken = self.by.registers[c].taken(point.prev(), end);
+        let free = self.by.machine.allocatable[c] & !self.by.machine.stack[c] & !taken & !self.busy[c];
+        let cheap = free & !self.by.machine.dear[c];
+        let best = if cheap != 0 { cheap } else { free };
+        (best != 0).then(|| PReg::new(best.trailing_zeros() as usize, class))
+    }
+
+    fn emergency_slot(&mut self, class: RegClass, which: usize) -> Allocation {
+        self.slots.emergency(self.by.shape, class, which)
+    }
+
+    fn victim(&self, class: RegClass) -> PReg {
+        let c = class.index();
+        let regs = self.by.machine.allocatable[c] & !self.by.machine.stack[c];
+        PReg::new(regs.trailing_zeros() as usize & 63, class)
+    }
+}
