@@ -14,7 +14,7 @@
 //! is copied. Bundles of more than [`MAX_MERGED`] live ranges are merged no further, which bounds the whole by a constant for each pair.
 
 use super::points::{Point, Points};
-use super::ranges::{LiveRanges, Span, Use};
+use super::ranges::{LiveRanges, Span, Use, UseKind};
 use crate::cfg::FlowGraph;
 use crate::code::{Code, NO_REG, Value};
 use crate::ir::RegClass;
@@ -163,6 +163,29 @@ impl Bundles {
             }
             self.set_of[value] = self.bundles[bundle].set;
         }
+        self.isolate_stack_defs(code, live);
+    }
+
+    /// Makes the points at which instructions make values in their slots bundles by themselves.
+    fn isolate_stack_defs(&mut self, code: &Code, live: &LiveRanges) {
+        let mut defs: Vec<(Point, Point, Value)> = Vec::new();
+        for &(_, value) in live.stack_operands.iter().filter(|operand| code.ops[operand.0].is_def()) {
+            let first = live.uses_of(value).next().map(|index| live.uses[index as usize]);
+            if let Some(def) = first.filter(|def| def.kind == UseKind::StackDef) {
+                defs.push((def.from, def.to, value));
+            }
+        }
+        // From the last on, so that what is cut off a bundle holds no other.
+        defs.sort_unstable_by_key(|def| core::cmp::Reverse(def.0));
+        for (from, to, value) in defs {
+            let bundle = self.find(value);
+            if self.ranges(bundle).last().is_some_and(|last| last.to > to) {
+                self.cut(bundle, to, live);
+            }
+            if self.ranges(bundle)[0].from < from {
+                self.cut(bundle, from, live);
+            }
+        }
     }
 
     /// The bundle that a value has become part of.
@@ -186,7 +209,12 @@ impl Bundles {
         // Frequencies are not negative, so their bits order as they do. The sort is stable.
         self.pairs.sort_by_key(|pair| !pair.frequency.to_bits());
         let pairs = core::mem::take(&mut self.pairs);
+        // A branch that makes a value in its slot overwrites what the edges behind it would read from there.
+        let keeps_apart = |value: Value| code.values[value].on_branch && live.is_made_in_slot(value);
         for &Pair { from, to, .. } in &pairs {
+            if keeps_apart(from) || keeps_apart(to) {
+                continue;
+            }
             let (a, b) = (self.find(from), self.find(to));
             if a.is_valid() && b.is_valid() && a != b {
                 self.merge(a, b);
@@ -274,9 +302,9 @@ impl Bundles {
             data.length += range.to.0 - range.from.0;
             for use_ in uses(live, range) {
                 data.cost += use_.weight;
+                data.limit &= use_.limit_mask();
                 if use_.needs_register() {
                     data.needs_register = true;
-                    data.limit &= use_.limit_mask();
                     needed_until = needed_until.max(use_.to);
                 }
             }

@@ -191,6 +191,7 @@ impl Places {
         let mut at = range.start;
         for index in on.live.uses_of(value) {
             let use_ = on.live.uses[index as usize];
+
             while at < range.end && self.pieces[at].to <= use_.from {
                 at += 1;
             }
@@ -221,7 +222,7 @@ impl Places {
             PReg::new(usize::from(op.reg), RegClass::ALL[op.class()])
         };
         match use_.kind {
-            UseKind::Param => {}
+            UseKind::Param | UseKind::StackDef => {}
             UseKind::Arg(arg) => self.args[arg.index()] = place,
             UseKind::Def(op) | UseKind::Reg(op) | UseKind::Any(op) | UseKind::AnyDef(op) => match place {
                 Some(reg) => allocs[op.index()] = Allocation::reg(reg),

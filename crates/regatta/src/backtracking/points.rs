@@ -130,12 +130,12 @@ impl Points {
         if point == self.entry_of(ordinal) && ordinal > 0 { here.min(self.frequency_of(ordinal - 1)) } else { here }
     }
 
-    /// The instruction whose early point `point` is; the block's first instruction for an entry.
+    /// The instruction that `point` belongs to; the block's first for an entry.
     #[inline]
     pub(crate) fn inst_at(&self, point: Point) -> Inst {
         let extent = self.extents[self.ordinal_at(point)];
-        let position = (point.0 + 1) >> 1;
-        Inst(extent.first.0 + position - ((extent.entry.0 + 1) >> 1))
+        let first = (extent.entry.0 + 1) >> 1;
+        Inst(extent.first.0 + (point.0 >> 1).saturating_sub(first))
     }
 
     /// The last cut that is not behind `point`.

@@ -45,6 +45,8 @@ pub(crate) enum UseKind {
     Param,
     /// The value comes from the fixed place of a definition.
     FixedDef(OpIndex),
+    /// The value is made in its slot.
+    StackDef,
     /// A definition in a register.
     Def(OpIndex),
     /// A definition anywhere.
@@ -84,14 +86,20 @@ impl Use {
     /// The registers, by number in the class, that the use allows.
     #[inline]
     pub(crate) fn limit_mask(&self) -> u64 {
-        if self.limit >= NO_LIMIT { !0 } else { (1 << (1 << self.limit)) - 1 }
+        if self.kind == UseKind::StackDef {
+            0
+        } else if self.limit >= NO_LIMIT {
+            !0
+        } else {
+            (1 << (1 << self.limit)) - 1
+        }
     }
 
     /// Does the value begin here?
     #[inline]
     pub(crate) fn begins(&self) -> bool {
         use UseKind::*;
-        matches!(self.kind, Param | FixedDef(_) | Def(_) | AnyDef(_))
+        matches!(self.kind, Param | FixedDef(_) | StackDef | Def(_) | AnyDef(_))
     }
 }
 
@@ -147,8 +155,8 @@ pub(crate) struct LiveRanges {
     head: TypedVec<Value, Open>,
     open: TypedVec<Open, (Span, Open)>,
     found: Vec<(Value, Use)>,
-    /// At an instruction, the operand for which a value is copied to a register, and the limit that all uses set which share it.
-    copied_for: TypedVec<Value, (OpIndex, u8)>,
+    /// At an instruction, the operand for which a value is copied to a register.
+    copied_for: TypedVec<Value, OpIndex>,
 }
 
 impl LiveRanges {
@@ -166,6 +174,11 @@ impl LiveRanges {
         starts[value.index()]..starts[value.index() + 1]
     }
 
+    /// Has the value an operand in its slot?
+    pub(crate) fn is_made_in_slot(&self, value: Value) -> bool {
+        self.stack_operands.iter().any(|operand| operand.1 == value)
+    }
+
     /// Finds the live ranges of all values.
     pub(crate) fn run(&mut self, code: &Code, flow: &FlowGraph, machine: &Machine) {
         let (blocks, values) = (flow.graph.num_blocks(), code.values.len());
@@ -174,7 +187,7 @@ impl LiveRanges {
         self.extra.clear();
         self.stack_operands.clear();
         self.links.clear();
-        self.copied_for.reset(values, (OpIndex::invalid(), NO_LIMIT));
+        self.copied_for.reset(values, OpIndex::invalid());
         self.live_in.clear();
         self.live_in_range.reset(blocks, (0, 0));
         self.alive.reset(values, 0);
@@ -342,7 +355,7 @@ impl LiveRanges {
         if copies {
             for op in &code.ops.as_slice()[ops] {
                 if op.is_use() {
-                    self.copied_for[op.value] = (OpIndex::invalid(), NO_LIMIT);
+                    self.copied_for[op.value] = OpIndex::invalid();
                 }
             }
         }
@@ -364,23 +377,20 @@ impl LiveRanges {
         for index in ops.clone() {
             let op = code.ops.as_slice()[index];
             if op.is_use() && (op.want == Want::Fixed || op.role & REUSED != 0) {
-                let limit = if op.want == Want::Reg { op.reg } else { NO_LIMIT };
-                self.copied_for[op.value] = (OpIndex::new(index), limit);
+                self.copied_for[op.value] = OpIndex::new(index);
             }
         }
         for index in ops {
             let op = code.ops.as_slice()[index];
             if op.is_use() && self.is_linked(code, machine, OpIndex::new(index), op) {
-                let (to, limit) = self.copied_for[op.value];
-                self.copied_for[op.value].1 = if op.want == Want::Reg { limit.min(op.reg) } else { limit };
-                self.links.push((OpIndex::new(index), to));
+                self.links.push((OpIndex::new(index), self.copied_for[op.value]));
             }
         }
     }
 
     /// Does the operand read its value where another operand has brought it?
     fn is_linked(&self, code: &Code, machine: &Machine, index: OpIndex, op: Op) -> bool {
-        let (to, _) = self.copied_for[op.value];
+        let to = self.copied_for[op.value];
         let may_share = matches!(op.want, Want::Reg | Want::Any) && op.role & REUSED == 0;
         if !may_share || to.is_invalid() || to == index {
             return false;
@@ -389,11 +399,16 @@ impl LiveRanges {
         if op.is_late() && !(target.is_late() && target.want == Want::Fixed) {
             return false;
         }
-        let usable = machine.allocatable[op.class()] & !machine.stack[op.class()] & op.limit_mask();
-        target.want != Want::Fixed || usable >> target.reg & 1 != 0
+        if target.want == Want::Fixed {
+            let usable = machine.allocatable[op.class()] & !machine.stack[op.class()] & op.limit_mask();
+            usable >> target.reg & 1 != 0
+        } else {
+            // A limit would become one of the definition.
+            op.want == Want::Any || op.reg >= NO_LIMIT
+        }
     }
 
-    /// Can the value of a late use not be in one register all through the instruction, as early uses of it may not be where late ones must?
+    /// Had the value of a late use better not be in one register all through the instruction, as early uses of it leave it next to no choice?
     #[cold]
     fn is_torn(
         &self,
@@ -405,16 +420,16 @@ impl LiveRanges {
     ) -> bool {
         let c = late.class();
         let mut common = machine.allocatable[c] & !machine.stack[c] & late.limit_mask() & !claimed[0] & !claimed[1];
-        let mut any = false;
+        let mut is_limited = false;
         for index in ops {
             let op = code.ops.as_slice()[index];
             let is_early = op.is_use() && op.value == late.value && op.want == Want::Reg && !op.is_late();
             if is_early && op.role & REUSED == 0 && !self.is_linked(code, machine, OpIndex::new(index), op) {
                 common &= op.limit_mask();
-                any = true;
+                is_limited |= op.reg != late.reg;
             }
         }
-        any && common == 0
+        common == 0 || is_limited && common.count_ones() <= 2
     }
 
     /// Gives a use a copy of its value for itself.
@@ -436,7 +451,7 @@ impl LiveRanges {
         });
         let value = self.head.push(Open::invalid());
         self.alive.push(0);
-        self.copied_for.push((OpIndex::invalid(), NO_LIMIT));
+        self.copied_for.push(OpIndex::invalid());
         let (from, to) = (early, early.plus(2));
         self.push(value, Span { from, to });
         self.found.push((value, Use { from, to, kind: UseKind::Reg(index), weight: LOAD * frequency, limit: op.reg }));
@@ -472,20 +487,20 @@ impl LiveRanges {
         }
         let was_live = self.alive[op.value] == walk.block.0 + 1;
         self.alive[op.value] = 0;
-        let limit = match input {
-            Some(input) => {
-                let own = if code.ops[input].want == Want::Reg { code.ops[input].reg } else { NO_LIMIT };
-                let (shared, limit) = self.copied_for[code.ops[input].value];
-                if shared == input { own.min(limit) } else { own }
-            }
-            None if op.want == Want::Reg => op.reg,
-            None => NO_LIMIT,
+        let limit = match input.map_or(op, |input| code.ops[input]) {
+            Op { want: Want::Reg, reg, .. } => reg,
+            _ => NO_LIMIT,
         };
         let (from, to, kind, weight) = if fixed.is_some() || op.want == Want::Stack {
             if !was_live {
                 return;
             }
-            (next, next.plus(1), UseKind::FixedDef(index), STORE - MOVE)
+            if fixed.is_some() || next == walk.exit {
+                (next, next.plus(1), UseKind::FixedDef(index), STORE - MOVE)
+            } else {
+                // The slot is the value's from here on, even if it is to be in a register.
+                (if op.is_late() { late } else { early }, next, UseKind::StackDef, 0.0)
+            }
         } else if input.is_some() || !op.is_late() {
             let kind = if op.want == Want::Any { UseKind::AnyDef(index) } else { UseKind::Def(index) };
             (early, next, kind, STORE)
