@@ -14,7 +14,7 @@
 //! is copied. Bundles of more than [`MAX_MERGED`] live ranges are merged no further, which bounds the whole by a constant for each pair.
 
 use super::points::{Point, Points};
-use super::ranges::{LiveRanges, Span, Use, UseKind};
+use super::ranges::{LiveRanges, SlotOperand, Span, Use, UseKind};
 use crate::cfg::FlowGraph;
 use crate::code::{Code, NO_REG, Value};
 use crate::ir::RegClass;
@@ -146,7 +146,7 @@ impl Bundles {
             }
         }
         self.merge_all(code, flow, points, live);
-        for &(_, value) in &live.stack_operands {
+        for &SlotOperand { value, .. } in &live.stack_operands {
             if self.bundle_of[value].is_invalid() {
                 // Defined in memory, and never used.
                 self.bundle_of[value] = self.bundles.push(NEW);
@@ -169,7 +169,7 @@ impl Bundles {
     /// Makes the points at which instructions make values in their slots bundles by themselves.
     fn isolate_stack_defs(&mut self, code: &Code, live: &LiveRanges) {
         let mut defs: Vec<(Point, Point, Value)> = Vec::new();
-        for &(_, value) in live.stack_operands.iter().filter(|operand| code.ops[operand.0].is_def()) {
+        for &SlotOperand { value, .. } in live.stack_operands.iter().filter(|operand| code.ops[operand.op].is_def()) {
             let first = live.uses_of(value).next().map(|index| live.uses[index as usize]);
             if let Some(def) = first.filter(|def| def.kind == UseKind::StackDef) {
                 defs.push((def.from, def.to, value));

@@ -257,16 +257,12 @@ impl Cleanup {
         self.passed.clear();
         for transfer in &places.transfers {
             match transfer.to {
-                Target::Slot(param) if param != transfer.value => {
-                    if transfer.from.is_none() {
-                        self.passed.push((param, transfer.value));
-                    }
-                }
-                _ if transfer.from.is_none() => self.work.push(transfer.value),
+                Target::Slot(param) if transfer.from.is_none() => self.passed.push((param, transfer.value)),
+                Target::Reg(_) if transfer.from.is_none() => self.work.push(transfer.value),
                 _ => {}
             }
         }
-        self.work.extend(places.slot_operands.iter().map(|&(_, value)| value));
+        self.work.extend(places.slot_operands.iter().map(|operand| operand.value));
         self.passed.sort_unstable();
         while let Some(value) = self.work.pop() {
             if !core::mem::replace(&mut self.in_memory[value], true) {

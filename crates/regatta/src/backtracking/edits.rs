@@ -1,17 +1,15 @@
 //! Edits: transfers and stores as moves, in order.
 //!
-//! To the transfers that are left come the stores: one for each value that is read from memory, behind its definition, unless the definition wrote to memory
-//! itself. Those of a parameter that began in memory are on the edges already. What a branch defines is stored on the edges behind it.
-//!
 //! The transfers of a group happen at once; [`ParallelMoves`] puts them in order. Groups are in the order of the blocks as they were visited, which a
 //! stable sort turns into that of the code where the two differ.
 
 use super::interference::Registers;
+use super::memory::{Memory, is_stored_already};
 use super::places::{Input, Places, Target, Transfer};
-use super::points::{Point, Points};
-use crate::code::{OpIndex, Value, Want};
+use super::points::Point;
+use crate::code::Value;
 use crate::ir::entity::TypedVec;
-use crate::ir::{Inst, Machine, PReg, PerClass, RegClass};
+use crate::ir::{Machine, PReg, PerClass, RegClass};
 use crate::moves::{ParallelMoves, Temporaries};
 use crate::output::{Allocation, Edit, Output, ProgPoint};
 use crate::slots::{SlotShape, Slots};
@@ -26,6 +24,7 @@ pub(crate) struct Edits {
 pub(crate) struct Decisions<'a> {
     pub(crate) machine: &'a Machine,
     pub(crate) registers: &'a PerClass<Registers>,
+    pub(crate) memory: &'a Memory,
     pub(crate) in_memory: &'a TypedVec<Value, bool>,
     pub(crate) shape: SlotShape,
 }
@@ -41,12 +40,10 @@ impl Edits {
         slot: impl Fn(&Slots, Value) -> Allocation,
         output: &mut Output,
     ) {
-        for &(op, value) in &places.slot_operands {
-            output.allocs[op.index()] = slot(slots, value);
+        for operand in &places.slot_operands {
+            output.allocs[operand.op.index()] = slot(slots, operand.value);
         }
-        for (value, _) in by.in_memory.iter().filter(|(_, needed)| **needed) {
-            store(on, places, value);
-        }
+        places.transfers.extend_from_slice(&by.memory.stores);
         places.transfers.sort_by_key(|transfer| transfer.key);
         output.edits.clear();
         for group in places.transfers.chunk_by(|a, b| a.key == b.key) {
@@ -55,7 +52,7 @@ impl Edits {
             let mut emit = |from, to| edits.push((point, Edit::Move { from, to }));
             let mut helpers = None;
             for transfer in group {
-                if is_needless(on, by, transfer) {
+                if is_needless(on, by.in_memory, transfer) {
                     continue;
                 }
                 let from = transfer.from.map_or_else(|| slot(slots, transfer.value), Allocation::reg);
@@ -82,53 +79,11 @@ impl Edits {
 }
 
 /// Does the transfer write to a slot that nobody reads, or that has the value already?
-fn is_needless(on: Input<'_>, by: &Decisions<'_>, transfer: &Transfer) -> bool {
-    let Target::Slot(value) = transfer.to else { return false };
-    let same_set = on.bundles.set_of[value] == on.bundles.set_of[transfer.value];
-    !by.in_memory[value] || value != transfer.value && same_set && by.in_memory[transfer.value]
-}
-
-/// Adds the transfers that store `value` where it begins.
-fn store(on: Input<'_>, places: &mut Places, value: Value) {
-    let def = on.code.values[value];
-    let place_at = |at| places.piece_at(value, at).and_then(|piece| piece.place);
-    let (key, from) = if def.inst.is_invalid() {
-        let entry = Points::entry(on.flow, def.block);
-        (Transfer::key(entry.plus(1)), place_at(entry))
-    } else {
-        let position = on.flow.start(def.block) + def.inst.0 - on.flow.graph.first(def.block).0;
-        let late = Point::early(position).plus(1);
-        let next = late.plus(1);
-        let from = match places.defined_in(on, def.inst, value) {
-            // The transfer from the fixed register to a live range that begins in memory is the store.
-            Some(_) if !def.on_branch && places.piece_at(value, next).is_some_and(|p| p.place.is_none()) => None,
-            None if !is_on_stack(on, def.inst, value) => place_at(late),
-            fixed => fixed,
-        };
-        (Transfer::key(next), from)
-    };
-    if from.is_none() {
-        return;
+fn is_needless(on: Input<'_>, in_memory: &TypedVec<Value, bool>, transfer: &Transfer) -> bool {
+    match transfer.to {
+        Target::Slot(value) => !in_memory[value] || is_stored_already(on, in_memory, transfer),
+        Target::Reg(_) => false,
     }
-    let to = Target::Slot(value);
-    if !def.on_branch {
-        places.transfers.push(Transfer { key, value, from, to });
-        return;
-    }
-    for edge in on.flow.graph.succ_edges(def.block) {
-        let target = on.flow.graph.edge(edge).to;
-        if places.piece_at(value, Points::entry(on.flow, target)).is_some() {
-            places.transfers.push(Transfer { key: Transfer::edge_key(on.flow, edge), value, from, to });
-        }
-    }
-}
-
-/// Does the instruction define the value in its slot?
-fn is_on_stack(on: Input<'_>, inst: Inst, value: Value) -> bool {
-    on.code.op_range(inst).any(|index| {
-        let op = on.code.ops[OpIndex::new(index)];
-        op.is_def() && op.value == value && op.want == Want::Stack
-    })
 }
 
 /// Where a group of transfers goes.

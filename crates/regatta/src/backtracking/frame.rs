@@ -1,14 +1,21 @@
 //! The frame: what occupies slots, and for how long.
 //!
-//! A spill set needs a slot while any of its values that are read from memory is live. The live ranges of these are the stretches that the set occupies;
-//! they never overlap within a set.
+//! A value needs its slot from its store to the last time that it is read from memory, on every path: liveness, in the small, of the value's copy in memory.
+//! It is found by walking from each read backwards to the store. What the values of a spill set occupy together is what the set occupies. This is
+//! much less than the live ranges of the values, and slots are shared accordingly.
+//!
+//! Transfers happen between points: in front of the point that their group is named by. What they read need not live at that point, and what they write
+//! begins to live there.
+//!
+//! Cost: linear in the blocks through which values live in memory.
 
 use super::bundles::SpillSet;
-use super::places::Input;
-use super::ranges::Span;
+use super::memory::{Memory, Read};
+use super::places::{Input, Places};
+use super::points::{Point, Points};
 use crate::code::Value;
-use crate::ir::RegClass;
 use crate::ir::entity::TypedVec;
+use crate::ir::{Block, RegClass};
 use crate::slots::Stretch;
 use alloc::vec::Vec;
 
@@ -27,6 +34,9 @@ pub(crate) struct Tenants {
     tenant_of: TypedVec<SpillSet, u32>,
     stretches: Vec<Stretch>,
     found: Vec<(SpillSet, Stretch)>,
+    /// The last value that was found live in memory at the block's entry, and at its exit.
+    visited: TypedVec<Block, (Value, Value)>,
+    work: Vec<Block>,
 }
 
 impl Tenants {
@@ -44,29 +54,58 @@ impl Tenants {
     }
 
     /// Lists the spill sets of the values that are read from memory.
-    pub(crate) fn run(&mut self, on: Input<'_>, in_memory: &TypedVec<Value, bool>) {
+    pub(crate) fn run(&mut self, on: Input<'_>, places: &Places, memory: &Memory) {
+        self.found.clear();
+        self.visited.reset(on.flow.graph.num_blocks(), (Value::invalid(), Value::invalid()));
+        for operand in &places.slot_operands {
+            let set = on.bundles.set_of[operand.value];
+            self.add(set, operand.from, operand.to.prev());
+        }
+        for list in memory.reads.chunk_by(|a, b| a.value == b.value) {
+            self.value(on, memory, list);
+        }
+        self.collect(on);
+    }
+
+    /// Where a value is in memory, given its reads.
+    fn value(&mut self, on: Input<'_>, memory: &Memory, reads: &[Read]) {
+        let value = reads[0].value;
+        let set = on.bundles.set_of[value];
+        let (def, stored) = memory.stored[value];
+        let graph = &on.flow.graph;
+        self.work.clear();
+        for &Read { last, .. } in reads {
+            let ordinal = on.points.ordinal_at(last);
+            let block = on.points.block(ordinal);
+            let from = if block == def { stored } else { on.points.entry_of(ordinal) };
+            self.add(set, from, last);
+            if block != def && core::mem::replace(&mut self.visited[block].0, value) != value {
+                self.work.extend(graph.preds(block));
+            }
+        }
+        while let Some(block) = self.work.pop() {
+            if core::mem::replace(&mut self.visited[block].1, value) == value {
+                continue;
+            }
+            let from = if block == def { stored } else { Points::entry(on.flow, block) };
+            self.add(set, from, Points::exit(on.flow, block));
+            if block != def && core::mem::replace(&mut self.visited[block].0, value) != value {
+                self.work.extend(graph.preds(block));
+            }
+        }
+    }
+
+    fn add(&mut self, set: SpillSet, from: Point, last: Point) {
+        if from <= last {
+            self.found.push((set, Stretch { from: from.0, to: last.0 }));
+        }
+    }
+
+    /// Sorts and joins what has been found.
+    fn collect(&mut self, on: Input<'_>) {
         self.tenants.clear();
         self.stretches.clear();
-        self.found.clear();
         self.tenant_of.reset(on.bundles.sets.len(), u32::MAX);
-        for (value, &needed) in in_memory.iter() {
-            if needed {
-                let set = on.bundles.set_of[value];
-                for &Span { from, to } in on.live.spans(value) {
-                    self.found.push((set, Stretch { from: from.0, to: to.0 - 1 }));
-                }
-            }
-        }
-        for &(op, value) in &on.live.stack_operands {
-            if on.code.ops[op].is_def() {
-                // The slot is written by the instruction itself, before the live range begins.
-                let def = on.code.values[value];
-                let position = on.flow.start(def.block) + def.inst.0 - on.flow.graph.first(def.block).0;
-                let (early, late) = (2 * position, 2 * position + 1);
-                let from = if on.code.ops[op].is_late() { late } else { early };
-                self.found.push((on.bundles.set_of[value], Stretch { from, to: late }));
-            }
-        }
         self.found.sort_unstable_by_key(|(set, stretch)| (*set, stretch.from, stretch.to));
         for list in self.found.chunk_by(|a, b| a.0 == b.0) {
             let start = self.stretches.len();

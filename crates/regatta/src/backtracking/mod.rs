@@ -5,6 +5,7 @@ mod cleanup;
 mod edits;
 mod frame;
 mod interference;
+mod memory;
 mod places;
 mod points;
 mod ranges;
@@ -29,6 +30,7 @@ pub(crate) struct BacktrackingAllocator {
     assign: assign::Assign,
     places: places::Places,
     cleanup: cleanup::Cleanup,
+    memory: memory::Memory,
     tenants: frame::Tenants,
     slots: Slots,
     edits: edits::Edits,
@@ -59,7 +61,8 @@ impl BacktrackingAllocator {
         };
         self.places.run(on, &mut output.allocs);
         self.cleanup.run(on, &machine, &mut self.places, &mut self.assign.registers, &output.allocs);
-        self.tenants.run(on, &self.cleanup.in_memory);
+        self.memory.run(on, &self.places, &self.cleanup.in_memory);
+        self.tenants.run(on, &self.places, &self.memory);
         let shape = SlotShape::new(func, self.code.used_classes());
         self.slots.clear();
         for (number, tenant) in self.tenants.tenants.iter().enumerate() {
@@ -78,6 +81,7 @@ impl BacktrackingAllocator {
         let by = edits::Decisions {
             machine: &machine,
             registers: &self.assign.registers,
+            memory: &self.memory,
             in_memory: &self.cleanup.in_memory,
             shape,
         };

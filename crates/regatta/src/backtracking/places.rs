@@ -14,7 +14,7 @@
 
 use super::bundles::Bundles;
 use super::points::{Point, Points};
-use super::ranges::{CopyIn, CopyIndex, LiveRanges, Use, UseKind};
+use super::ranges::{CopyIn, CopyIndex, LiveRanges, SlotOperand, Use, UseKind};
 use crate::cfg::{Edge, FlowGraph};
 use crate::code::{Code, NO_REG, OpIndex, Value, Want};
 use crate::ir::entity::TypedVec;
@@ -86,8 +86,8 @@ pub(crate) struct Places {
     piece_start: TypedVec<Value, u32>,
     /// All transfers, sorted by group.
     pub(crate) transfers: Vec<Transfer>,
-    /// Operands in slots: the operand, and the value whose slot it is.
-    pub(crate) slot_operands: Vec<(OpIndex, Value)>,
+    /// Operands in slots.
+    pub(crate) slot_operands: Vec<SlotOperand>,
     /// Where each value that is to be copied to an operand is.
     inputs: TypedVec<CopyIndex, Place>,
     /// Where each argument is.
@@ -126,9 +126,7 @@ impl Places {
             allocs[op.index()] = allocs[other.index()];
         }
         self.params(on);
-        for &(op, value) in &on.live.stack_operands {
-            self.slot_operands.push((op, value));
-        }
+        self.slot_operands.extend_from_slice(&on.live.stack_operands);
         self.transfers.sort_by_key(|transfer| transfer.key);
     }
 
@@ -226,7 +224,7 @@ impl Places {
             UseKind::Arg(arg) => self.args[arg.index()] = place,
             UseKind::Def(op) | UseKind::Reg(op) | UseKind::Any(op) | UseKind::AnyDef(op) => match place {
                 Some(reg) => allocs[op.index()] = Allocation::reg(reg),
-                None => self.slot_operands.push((op, value)),
+                None => self.slot_operands.push(SlotOperand { op, value, from: use_.from, to: use_.to }),
             },
             UseKind::Input(copy) => self.inputs[copy] = place,
             UseKind::Copy(op) => {
@@ -247,10 +245,8 @@ impl Places {
     }
 
     fn add(&mut self, transfer: Transfer) {
-        let stays = match transfer.to {
-            Target::Reg(reg) => transfer.from == Some(reg),
-            Target::Slot(value) => transfer.from.is_none() && value == transfer.value,
-        };
+        // One from a slot to itself moves nothing, but reads what must be in the slot.
+        let stays = matches!((transfer.from, transfer.to), (Some(from), Target::Reg(to)) if from == to);
         if !stays {
             self.transfers.push(transfer);
         }

@@ -116,6 +116,15 @@ pub(crate) struct CopyIn {
     pub(crate) input: OpIndex,
 }
 
+/// An operand in a slot, at the points `from..to`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotOperand {
+    pub(crate) op: OpIndex,
+    pub(crate) value: Value,
+    pub(crate) from: Point,
+    pub(crate) to: Point,
+}
+
 /// Points `from..to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -146,7 +155,7 @@ pub(crate) struct LiveRanges {
     /// Uses in any register of values that another operand of the instruction brings into a register: the use and that operand.
     pub(crate) links: Vec<(OpIndex, OpIndex)>,
     /// Operands that must be in the value's slot.
-    pub(crate) stack_operands: Vec<(OpIndex, Value)>,
+    pub(crate) stack_operands: Vec<SlotOperand>,
     live: Vec<Value>,
     live_in: Vec<Value>,
     live_in_range: TypedVec<Block, (u32, u32)>,
@@ -176,7 +185,7 @@ impl LiveRanges {
 
     /// Has the value an operand in its slot?
     pub(crate) fn is_made_in_slot(&self, value: Value) -> bool {
-        self.stack_operands.iter().any(|operand| operand.1 == value)
+        self.stack_operands.iter().any(|operand| operand.value == value)
     }
 
     /// Finds the live ranges of all values.
@@ -483,7 +492,8 @@ impl LiveRanges {
             }
         }
         if op.want == Want::Stack {
-            self.stack_operands.push((index, op.value));
+            let from = if op.is_late() { late } else { early };
+            self.stack_operands.push(SlotOperand { op: index, value: op.value, from, to: next });
         }
         let was_live = self.alive[op.value] == walk.block.0 + 1;
         self.alive[op.value] = 0;
@@ -530,7 +540,7 @@ impl LiveRanges {
         let end = if op.is_late() { early.plus(2) } else { early.plus(1) };
         let (from, to, kind, weight) = match op.want {
             Want::Stack => {
-                self.stack_operands.push((index, op.value));
+                self.stack_operands.push(SlotOperand { op: index, value: op.value, from: early, to: end });
                 self.make_live(walk.block, op.value, Span { from: walk.entry, to: end });
                 return;
             }
