@@ -102,7 +102,6 @@ pub(crate) struct Assign {
     queue: BinaryHeap<(u32, Reverse<Bundle>)>,
     used: PerClass<u64>,
     conflicts: Vec<Bundle>,
-    best_conflicts: Vec<Bundle>,
     /// The try in which a bundle was last met as a conflict.
     met_in: TypedVec<Bundle, u32>,
     tries: u32,
@@ -300,35 +299,55 @@ impl Assign {
 
     /// Puts the bundle into a register by evicting what weighs less, if there is one.
     fn evict(&mut self, bundles: &mut Bundles, bundle: Bundle, candidates: u64, dear: u64) -> bool {
-        let class = bundles.set(bundle).class.index();
+        let Some(reg) = self.weakest(bundles, bundle, candidates, dear) else { return false };
+        let weight = bundles.bundles[bundle].weight;
+        if let AllocRegResult::Conflict(_) = self.try_to_allocate_bundle_to_reg(bundles, bundle, reg, weight) {
+            let evicted = core::mem::take(&mut self.conflicts);
+            for &owner in &evicted {
+                self.remove(bundles, owner);
+                self.queue.push((bundles.bundles[owner].length, Reverse(owner)));
+            }
+            self.evictions += evicted.len();
+            self.conflicts = evicted;
+            self.place(bundles, bundle, reg);
+        }
+        true
+    }
+
+    /// The register of `candidates` whose heaviest owner in the way of the bundle is the lightest, if it is lighter than the bundle. All registers are
+    /// followed through the bundle together, each until it meets an owner that is too heavy.
+    fn weakest(&self, bundles: &Bundles, bundle: Bundle, candidates: u64, dear: u64) -> Option<u8> {
+        let registers = &self.registers[bundles.set(bundle).class.index()];
+        let limit = bundles.bundles[bundle].weight;
+        let mut heaviest = [0.0f32; 64];
         let mut movable = candidates;
         for range in bundles.ranges(bundle) {
-            movable &= !self.registers[class].claimed(range.from, range.to);
+            movable &= !registers.claimed(range.from, range.to);
+            let mut taken = movable & registers.taken(range.from, range.to);
+            while taken != 0 {
+                let reg = taken.trailing_zeros();
+                taken &= taken - 1;
+                for owner in registers.owners(range.from, range.to, reg as u8) {
+                    let weight = bundles.bundles[owner].weight;
+                    if weight >= limit {
+                        movable &= !(1 << reg);
+                        break;
+                    }
+                    heaviest[reg as usize] = weight.max(heaviest[reg as usize]);
+                }
+            }
             if movable == 0 {
-                return false;
+                return None;
             }
         }
-        let mut best = None;
-        let mut max_weight = bundles.bundles[bundle].weight;
         let hint = bundles.set(bundle).hint;
+        let mut best: Option<u8> = None;
         for reg in RegTraversalIter::new(movable, hint, dear) {
-            if let AllocRegResult::Conflict(weight) =
-                self.try_to_allocate_bundle_to_reg(bundles, bundle, reg, max_weight)
-            {
-                (best, max_weight) = (Some(reg), weight);
-                core::mem::swap(&mut self.conflicts, &mut self.best_conflicts);
+            if best.is_none_or(|best| heaviest[usize::from(reg)] < heaviest[usize::from(best)]) {
+                best = Some(reg);
             }
         }
-        let Some(reg) = best else { return false };
-        let evicted = core::mem::take(&mut self.best_conflicts);
-        for &owner in &evicted {
-            self.remove(bundles, owner);
-            self.queue.push((bundles.bundles[owner].length, Reverse(owner)));
-        }
-        self.evictions += evicted.len();
-        self.best_conflicts = evicted;
-        self.place(bundles, bundle, reg);
-        true
+        best
     }
 
     /// Puts a bundle that covers one instruction into a register by moving others of that kind to other registers: an augmenting path of a

@@ -126,8 +126,14 @@ impl Points {
     /// How often a move at the cut `point` is executed: at an entry, that is decided by the colder side.
     pub(crate) fn cut_frequency(&self, point: Point) -> f32 {
         let ordinal = self.ordinal_at(point);
+        if point == self.entry_of(ordinal) { self.entry_frequency(ordinal) } else { self.frequency_of(ordinal) }
+    }
+
+    /// How often a move at the entry of the block with that number is executed.
+    #[inline]
+    pub(crate) fn entry_frequency(&self, ordinal: usize) -> f32 {
         let here = self.frequency_of(ordinal);
-        if point == self.entry_of(ordinal) && ordinal > 0 { here.min(self.frequency_of(ordinal - 1)) } else { here }
+        if ordinal > 0 { here.min(self.frequency_of(ordinal - 1)) } else { here }
     }
 
     /// The instruction that `point` belongs to; the block's first for an entry.

@@ -140,24 +140,21 @@ fn coldest(points: &Points, low: Point, high: Point, prefer: Prefer) -> (Point, 
     let (first, last) = (points.ordinal_at(low), points.ordinal_at(high));
     let start = if prefer == Prefer::Early { low } else { high };
     let mut best = (start, points.cut_frequency(start));
-    let mut consider = |at: Point| {
-        let frequency = points.cut_frequency(at);
+    // The entry of a block is as cold as the colder of its neighbours, so the entries are all that need be looked at.
+    let mut consider = |ordinal: usize| {
+        let frequency = points.entry_frequency(ordinal);
         if frequency < best.1 {
-            best = (at, frequency);
+            best = (points.entry_of(ordinal), frequency);
         }
     };
-    // The entry of a block is as cold as the colder of its neighbours, so the entries are all that need be looked at.
     match prefer {
-        Prefer::Early => {
-            for ordinal in (first + 1..=last).take(MAX_BLOCKS) {
-                consider(points.entry_of(ordinal));
-            }
-        }
-        Prefer::Late => {
-            for ordinal in (first + 1..=last).rev().take(MAX_BLOCKS) {
-                consider(points.entry_of(ordinal));
-            }
-            consider(low);
+        Prefer::Early => (first + 1..=last).take(MAX_BLOCKS).for_each(&mut consider),
+        Prefer::Late => (first + 1..=last).rev().take(MAX_BLOCKS).for_each(&mut consider),
+    }
+    if prefer == Prefer::Late {
+        let frequency = points.cut_frequency(low);
+        if frequency < best.1 {
+            best = (low, frequency);
         }
     }
     best
@@ -167,7 +164,7 @@ fn coldest(points: &Points, low: Point, high: Point, prefer: Prefer) -> (Point, 
 fn first_colder(points: &Points, from: Point, to: Point, than: f32) -> Option<Point> {
     let first = points.ordinal_at(from) + 1;
     (first..first + MAX_BLOCKS)
+        .take_while(|&ordinal| points.entry_of(ordinal) < to)
+        .find(|&ordinal| points.entry_frequency(ordinal) < than)
         .map(|ordinal| points.entry_of(ordinal))
-        .take_while(|&entry| entry < to)
-        .find(|&entry| points.cut_frequency(entry) < than)
 }
