@@ -181,6 +181,13 @@ impl Allocation {
     }
 }
 
+impl Default for Allocation {
+    /// Nowhere.
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
 impl fmt::Display for Allocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.as_reg(), self.as_stack()) {

@@ -187,6 +187,14 @@ impl Assign {
         Ok(())
     }
 
+    /// The registers that are free all over a bundle, within its limit, and that cost nothing to use.
+    pub(crate) fn free_registers(&self, on: Input<'_>, bundles: &Bundles, bundle: Bundle) -> u64 {
+        let class = bundles.set(bundle).class.index();
+        let usable = on.machine.allocatable[class] & !on.machine.stack[class];
+        let candidates = usable & bundles.bundles[bundle].limit & (self.used[class] | !on.machine.dear[class]);
+        candidates & !self.taken(bundles, bundle, class, candidates)
+    }
+
     /// Would the bundle, which could be in memory, gain nothing from a register?
     fn is_better_in_memory(&self, on: Input<'_>, bundles: &Bundles, bundle: Bundle) -> bool {
         let mut list = bundles.ranges(bundle).iter().flat_map(|range| uses(on.live, range));

@@ -40,6 +40,17 @@ pub(crate) struct Tenants {
 }
 
 impl Tenants {
+    #[cfg(test)]
+    pub(crate) fn of(list: &[(RegClass, Vec<Stretch>)]) -> Self {
+        let mut tenants = Self::default();
+        for (class, stretches) in list {
+            let start = tenants.stretches.len() as u32;
+            tenants.stretches.extend_from_slice(stretches);
+            tenants.tenants.push(Tenant { class: *class, start, end: tenants.stretches.len() as u32 });
+        }
+        tenants
+    }
+
     /// The number of a spill set that needs a slot.
     #[inline]
     pub(crate) fn number(&self, set: SpillSet) -> usize {

@@ -9,6 +9,7 @@ mod memory;
 mod places;
 mod points;
 mod ranges;
+mod spill;
 mod split;
 
 use crate::Error;
@@ -51,6 +52,7 @@ impl BacktrackingAllocator {
         self.bundles.run(&self.code, &self.flow, &self.points, &self.live);
         let on = assign::Input { code: &self.code, machine: &machine, points: &self.points, live: &self.live };
         self.assign.run(on, &mut self.bundles)?;
+        spill::try_allocating_regs_for_spilled_bundles(on, &mut self.assign, &mut self.bundles);
         self.code.prepare(output);
         let on = places::Input {
             code: &self.code,
