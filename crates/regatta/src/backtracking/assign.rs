@@ -17,7 +17,7 @@
 use super::bundles::{Bundle, BundleData, Bundles, uses};
 use super::interference::Registers;
 use super::points::Points;
-use super::ranges::{LiveRanges, UseKind};
+use super::ranges::{LiveRanges, Use, UseKind};
 use super::split::{self, Split};
 use crate::Error;
 use crate::code::{Code, NO_REG, OpIndex, Want};
@@ -192,7 +192,19 @@ impl Assign {
         let class = bundles.set(bundle).class.index();
         let usable = on.machine.allocatable[class] & !on.machine.stack[class];
         let candidates = usable & bundles.bundles[bundle].limit & (self.used[class] | !on.machine.dear[class]);
-        candidates & !self.taken(bundles, bundle, class, candidates)
+        let free = candidates & !self.taken(bundles, bundle, class, candidates);
+        let first = bundles.ranges(bundle)[0];
+        if on.points.cut_at_or_before(first.from) == first.from
+            || uses(on.live, &first).first().is_some_and(Use::begins)
+        {
+            return free;
+        }
+        // In the middle of an instruction nothing can be moved: only where the value is already can it stay.
+        let is_there = |&reg: &u8| {
+            let mut owners = self.registers[class].owners(first.from.prev(), first.from, reg);
+            owners.any(|owner| bundles.bundles[owner].set == bundles.bundles[bundle].set)
+        };
+        RegTraversalIter::new(free, NO_REG, 0).filter(is_there).fold(0, |mask, reg| mask | 1 << reg)
     }
 
     /// Would the bundle, which could be in memory, gain nothing from a register?

@@ -11,6 +11,7 @@ mod points;
 mod ranges;
 mod spill;
 mod split;
+mod trim;
 
 use crate::Error;
 use crate::cfg::FlowGraph;
