@@ -1,8 +1,9 @@
 //! The most words of spill slots that are needed at once: what no layout of the frame can go below.
 //!
-//! The moves and operands of an allocation say when something is written to a slot and when it is read. A word is needed from a write to the last read of it on
-//! any path: liveness of slots. However the values are laid out in the frame, those that are needed at once need words of their own, so the largest number of
-//! words needed at one point is a lower bound for the frame, given these moves.
+//! The moves and operands of an allocation say when something is written to a slot and when it is read. A word is
+//! needed from a write to the last read of it on any path: liveness of slots. However the values are laid out in the
+//! frame, those that are needed at once need words of their own, so the largest number of words needed at one point is
+//! a lower bound for the frame, given these moves.
 
 use regatta::{Allocation, Block, Edit, Function, InstOrEdit, OperandKind, OperandPos, Output, Problem, RegClass};
 

@@ -56,7 +56,7 @@ fn corpus() -> PathBuf {
 #[test]
 fn help() {
     let here = directory(&[]);
-    let commands = ["alloc", "check", "validate", "stats", "convert", "bench"];
+    let commands = ["alloc", "check", "validate", "stats", "convert", "bench", "frames"];
     let mut all = shown(&here, &["--help"]);
     for command in commands {
         all += "\n";
@@ -73,7 +73,7 @@ fn a_small_function_in_every_command() {
         all += &shown(&here, args);
     }
     insta::assert_snapshot!(all);
-    for algorithm in ["thorough", "quick"] {
+    for algorithm in ["thorough", "quick", "backtracking", "best"] {
         let (code, out, err) = regatta(here.path(), &["alloc", "--algorithm", algorithm, "small.rt"]);
         assert_eq!((code, err.as_str()), (0, ""));
         assert!(out.contains("op def v0i fixed(p0i) = p0i"), "{out}");
@@ -140,9 +140,24 @@ fn a_benchmark_compares_all_allocators_and_finds_no_fault() {
     let file = &figures["files"][0];
     let allocators = file["allocators"].as_array().expect("a list");
     let names: Vec<_> = allocators.iter().map(|a| a["allocator"].as_str().unwrap_or("")).collect();
-    assert_eq!(names, ["ion", "fastalloc", "thorough", "quick"]);
+    assert_eq!(names, ["ion", "fastalloc", "thorough", "quick", "backtracking", "best"]);
     // What the corpus documents of Fastalloc: the yardstick is the same.
     let ratio = |name: &str| allocators[1]["ratios"][name].as_f64().expect("a number");
     assert_eq!((format!("{:.2}", ratio("cost")), format!("{:.1}", ratio("slots"))), ("1.92".into(), "22.9".into()));
     assert!(ratio("heap") > 0.0);
+    let cost = |index: usize| allocators[index]["sums"]["cost"].as_f64().expect("a number");
+    assert!(cost(5) <= cost(2).min(cost(4)), "the best of two is no dearer than either");
+}
+
+#[test]
+fn layouts_of_frames_are_compared_with_what_is_needed_at_once() {
+    let here = directory(&[]);
+    let bz2 = corpus().join("bz2.x64.raf.zst");
+    let (code, out, err) = regatta(here.path(), &["frames", "--reps", "1", bz2.to_str().expect("the path is text")]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let line = out.lines().find(|line| line.starts_with(" bz2") || line.starts_with("bz2")).expect("a line a file");
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    let words = |cell: usize| cells[cell].parse::<u32>().expect("a number");
+    let (probed, packed, at_once) = (words(2), words(3), words(4));
+    assert!(at_once <= packed && packed < probed, "{out}");
 }

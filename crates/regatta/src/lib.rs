@@ -1,19 +1,19 @@
-//! regatta is a register allocator for compilers: it maps the unboundedly many values of a function to the registers of a
-//! machine, and to slots of the stack frame where registers do not suffice.
+//! regatta is a register allocator for compilers: it maps the unboundedly many values of a function to the registers of
+//! a machine, and to slots of the stack frame where registers do not suffice.
 //!
-//! A function comes in as a [`Function`] in SSA form: blocks with parameters, instructions with [`Operand`]s that say which
-//! values are read and written and where they must be. Out comes an [`Output`]: a location for every operand, and the moves to
-//! insert between instructions. What the machine offers is in a [`MachineEnv`].
+//! A function comes in as a [`Function`] in SSA form: blocks with parameters, instructions with [`Operand`]s that say
+//! which values are read and written and where they must be. Out comes an [`Output`]: a location for every operand, and
+//! the moves to insert between instructions. What the machine offers is in a [`MachineEnv`].
 //!
-//! The allocator decides everything in one forward pass over the code, evicting what is needed last, and passes again over the
-//! loop nests where that pays ([`Algorithm`]). It is several times as fast as backtracking and yields cheaper code. An
-//! independent checker ([`check::check`]) proves an output right for its input.
+//! The allocator decides everything in one forward pass over the code, evicting what is needed last, and passes again
+//! over the loop nests where that pays ([`Algorithm`]). It is several times as fast as backtracking and yields cheaper
+//! code. An independent checker ([`check::check`]) proves an output right for its input.
 //!
 //! # A small compiler
 //!
-//! This compiler turns an expression into code for a machine of three registers, whose addition overwrites its first operand. The
-//! allocator's part in it: implement [`Function`] for the compiler's own representation, call [`run`], and walk the result with
-//! [`Output::block_insts_and_edits`].
+//! This compiler turns an expression into code for a machine of three registers, whose addition overwrites its first
+//! operand. The allocator's part in it: implement [`Function`] for the compiler's own representation, call [`run`], and
+//! walk the result with [`Output::block_insts_and_edits`].
 //!
 //! ```
 //! use regatta::*;
@@ -118,8 +118,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! A compiler that allocates many functions keeps a [`Context`] and calls [`run_with_ctx`]: storage is then reused from function to
-//! function. A `Context` may be sent to another thread; use one a thread.
+//! A compiler that allocates many functions keeps a [`Context`] and calls [`run_with_ctx`]: storage is then reused from
+//! function to function. A `Context` may be sent to another thread; use one a thread.
 //!
 //! # Rooms
 //!
@@ -145,6 +145,8 @@ mod backtracking;
 mod cfg;
 pub mod check;
 mod code;
+mod cost;
+mod debug;
 pub mod error;
 pub mod ir;
 mod live;
@@ -154,6 +156,8 @@ mod slots;
 mod ssa;
 #[cfg(feature = "text")]
 pub mod text;
+
+use ir::Machine;
 
 pub use error::Error;
 pub use ir::{
@@ -175,11 +179,14 @@ pub enum Algorithm {
     Quick,
     /// The backtracking allocator: bundles of live ranges, placed by eviction and splitting.
     Backtracking,
+    /// [`Thorough`](Self::Thorough) and [`Backtracking`](Self::Backtracking) both, of which each function keeps the
+    /// cheaper, by the weights of LLVM's `RegAllocScore`: for what is compiled once and runs forever.
+    Best,
 }
 
 impl Algorithm {
     /// Every algorithm.
-    pub const ALL: [Self; 3] = [Self::Thorough, Self::Quick, Self::Backtracking];
+    pub const ALL: [Self; 4] = [Self::Thorough, Self::Quick, Self::Backtracking, Self::Best];
 
     /// The name that a command line knows the algorithm by.
     pub const fn name(self) -> &'static str {
@@ -187,6 +194,7 @@ impl Algorithm {
             Self::Thorough => "thorough",
             Self::Quick => "quick",
             Self::Backtracking => "backtracking",
+            Self::Best => "best",
         }
     }
 }
@@ -195,11 +203,12 @@ impl Algorithm {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SlotLayout {
-    /// All spill sets are known before the first gets its slot, and are packed in the order in which they begin to be in memory. The
-    /// SSA allocator knows no other.
+    /// All spill sets are known before the first gets its slot, and are packed in the order in which they begin to be
+    /// in memory. The SSA allocator knows no other.
     #[default]
     Packed,
-    /// One spill set after the other goes into the first of a few slots that has room for it. Here to compare with: the frames are larger.
+    /// One spill set after the other goes into the first of a few slots that has room for it. Here to compare with: the
+    /// frames are larger.
     Probed,
 }
 
@@ -220,6 +229,8 @@ pub struct Options {
 pub struct Context {
     /// The result of the last run.
     pub output: Output,
+    /// The other result, where there are two.
+    second: Output,
     ssa: ssa::SsaAllocator,
     backtracking: backtracking::BacktrackingAllocator,
 }
@@ -249,11 +260,30 @@ pub fn run_with_ctx<'a>(
     if options.validate {
         check::validate(func, env)?;
     }
-    let Context { output, ssa, backtracking } = context;
+    let Context { output, second, ssa, backtracking } = context;
     match options.algorithm {
         Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, output)?,
         Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, output)?,
         Algorithm::Backtracking => backtracking.run(func, env, options.slot_layout, output)?,
+        Algorithm::Best => {
+            let first = ssa.run(func, env, ssa::Effort::Thorough, output);
+            let other = backtracking.run(func, env, options.slot_layout, second);
+            let is_better = match (&first, &other) {
+                (Ok(()), Ok(())) => {
+                    let machine = Machine::new(env);
+                    let price = |output: &Output| {
+                        (cost::cost(func, &machine, backtracking.flow(), output), output.num_spillslots)
+                    };
+                    price(second) < price(output)
+                }
+                (first, _) => first.is_err(),
+            };
+            if is_better && other.is_ok() {
+                core::mem::swap(output, second);
+            } else {
+                first?;
+            }
+        }
     }
     Ok(&context.output)
 }

@@ -1,18 +1,21 @@
 //! Assignment: registers for bundles, by eviction and splitting.
 //!
-//! Bundles wait in a queue, the longest first: what lives long is placed while there is room, and what is short fits between. A bundle takes, of
-//! the registers free all over it, the first in the order of [`RegTraversalIter`]. If none is free, it may evict: of the registers whose owners all weigh
-//! less than the bundle, it takes the one whose heaviest owner weighs least, and the owners go back to the queue. If that fails too, it is
-//! split ([`super::split`]), and its parts are queued or spilled. Eviction comes before splitting: a bundle is split only when everything in
-//! its way has a better claim.
+//! Bundles wait in a queue, the longest first: what lives long is placed while there is room, and what is short fits
+//! between. A bundle takes, of the registers free all over it, the first in the order of [`RegTraversalIter`]. If none
+//! is free, it may evict: of the registers whose owners all weigh less than the bundle, it takes the one whose heaviest
+//! owner weighs least, and the owners go back to the queue. If that fails too, it is split ([`super::split`]), and its
+//! parts are queued or spilled. Eviction comes before splitting: a bundle is split only when everything in its way has
+//! a better claim.
 //!
-//! A bundle that covers one instruction's use and must be in a register cannot be split; it outweighs all that can. When even such a one finds
-//! no place, the instruction asks for more registers than there are.
+//! A bundle that covers one instruction's use and must be in a register cannot be split; it outweighs all that can.
+//! When even such a one finds no place, the instruction asks for more registers than there are.
 //!
-//! **Termination.** Evictions replace bundles by heavier ones, so they cannot go in circles; splits make bundles shorter.
+//! **Termination.** Evictions replace bundles by heavier ones, so they cannot go in circles; splits make bundles
+//! shorter.
 //!
-//! **What a register costs.** Registers that must be saved for the caller come last in the order, those already in use before the others. A bundle
-//! that would stay in memory for less than the price of saving one takes it all the same: bundles to come share that price, which makes up for it.
+//! **What a register costs.** Registers that must be saved for the caller come last in the order, those already in use
+//! before the others. A bundle that would stay in memory for less than the price of saving one takes it all the same:
+//! bundles to come share that price, which makes up for it.
 
 use super::bundles::{Bundle, BundleData, Bundles, uses};
 use super::crowd::{self, Seat};
@@ -46,8 +49,8 @@ pub(crate) struct Input<'a> {
     pub(crate) live: &'a LiveRanges,
 }
 
-/// Registers in the order in which a bundle tries them: the one it would like most, then those that cost nothing to use, then those that have to
-/// be saved for the caller; by number.
+/// Registers in the order in which a bundle tries them: the one it would like most, then those that cost nothing to
+/// use, then those that have to be saved for the caller; by number.
 #[derive(Clone, Debug)]
 pub(crate) struct RegTraversalIter {
     hint: u64,
@@ -134,7 +137,8 @@ impl Assign {
             bundles.describe(bundle, on.points, on.live);
             let data = bundles.bundles[bundle];
             if data.minimal && data.needs_register {
-                // Nothing is as hard to place as what has few registers to choose from, or is there both early and late.
+                // Nothing is as hard to place as what has few registers to choose from, or is there both early and
+                // late.
                 let class = bundles.set(bundle).class.index();
                 let range = bundles.ranges(bundle)[0];
                 let claimed = self.registers[class].claimed(range.from, range.to);
@@ -330,8 +334,9 @@ impl Assign {
         true
     }
 
-    /// The register of `candidates` whose heaviest owner in the way of the bundle is the lightest, if it is lighter than the bundle. All registers are
-    /// followed through the bundle together, each until it meets an owner that is too heavy.
+    /// The register of `candidates` whose heaviest owner in the way of the bundle is the lightest, if it is lighter
+    /// than the bundle. All registers are followed through the bundle together, each until it meets an owner that is
+    /// too heavy.
     fn weakest(&self, bundles: &Bundles, bundle: Bundle, candidates: u64, dear: u64) -> Option<u8> {
         let registers = &self.registers[bundles.set(bundle).class.index()];
         let limit = bundles.bundles[bundle].weight;
@@ -366,7 +371,8 @@ impl Assign {
         best
     }
 
-    /// Puts a bundle that covers one instruction into a register by placing all of that kind there anew; see [`super::crowd`].
+    /// Puts a bundle that covers one instruction into a register by placing all of that kind there anew; see
+    /// [`super::crowd`].
     #[cold]
     fn make_room(&mut self, on: Input<'_>, bundles: &mut Bundles, bundle: Bundle) -> bool {
         let class = bundles.set(bundle).class.index();

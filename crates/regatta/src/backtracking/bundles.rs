@@ -1,17 +1,20 @@
 //! Bundles: live ranges that are to be in one place.
 //!
-//! At first each value's live range is a bundle. Where a value becomes another, as the argument of a parameter or as the input of a definition that
-//! reuses its register, it saves a move if both are in one register, and they can be unless both live at once. So the bundles of such pairs are
-//! merged if they do not overlap, the most frequently executed pairs first.
+//! At first each value's live range is a bundle. Where a value becomes another, as the argument of a parameter or as
+//! the input of a definition that reuses its register, it saves a move if both are in one register, and they can be
+//! unless both live at once. So the bundles of such pairs are merged if they do not overlap, the most frequently
+//! executed pairs first.
 //!
-//! Each bundle belongs to a *spill set*: what has been merged stays together in memory, whatever parts it is split into later. Values of a spill set
-//! never live at once, so that one slot serves them all.
+//! Each bundle belongs to a *spill set*: what has been merged stays together in memory, whatever parts it is split into
+//! later. Values of a spill set never live at once, so that one slot serves them all.
 //!
-//! What a bundle asks for is derived from its uses. Since fixed registers are kept apart ([`super::ranges`]), any two requirements can be met together:
-//! the register limits that operands set are prefixes of the register file, and the smallest of them counts.
+//! What a bundle asks for is derived from its uses. Since fixed registers are kept apart ([`super::ranges`]), any two
+//! requirements can be met together: the register limits that operands set are prefixes of the register file, and the
+//! smallest of them counts.
 //!
-//! Live ranges of a bundle are a slice of one array. A merged bundle gets a new slice; a bundle that is cut in two keeps its slice, and the smaller part
-//! is copied. Bundles of more than [`MAX_MERGED`] live ranges are merged no further, which bounds the whole by a constant for each pair.
+//! Live ranges of a bundle are a slice of one array. A merged bundle gets a new slice; a bundle that is cut in two
+//! keeps its slice, and the smaller part is copied. Bundles of more than [`MAX_MERGED`] live ranges are merged no
+//! further, which bounds the whole by a constant for each pair.
 
 use super::points::{Point, Points};
 use super::ranges::{LiveRanges, SlotOperand, Span, Use, UseKind};

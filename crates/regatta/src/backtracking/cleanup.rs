@@ -1,16 +1,18 @@
 //! Clean-up: transfers that are not needed, and values that are never read from memory.
 //!
-//! When a value's live range ends in a register, the value stays there until something else is written to it. The allocator does not look: a value that is
-//! used by two instructions, each of which had to make room for it, is loaded twice. Here the code is walked once more, with what each
-//! register holds. A load becomes a move if some register still has the value, and vanishes if that is the very register it goes to; so does a
-//! move. What holds at the end of a block holds at the start of those that follow: at a block with several predecessors what all of them agree
-//! on; at the header of a loop, whose edges back come later, nothing.
+//! When a value's live range ends in a register, the value stays there until something else is written to it. The
+//! allocator does not look: a value that is used by two instructions, each of which had to make room for it, is loaded
+//! twice. Here the code is walked once more, with what each register holds. A load becomes a move if some register
+//! still has the value, and vanishes if that is the very register it goes to; so does a move. What holds at the end of
+//! a block holds at the start of those that follow: at a block with several predecessors what all of them agree on; at
+//! the header of a loop, whose edges back come later, nothing.
 //!
-//! Then it is known which values are *read from memory*: those of the loads that remain, of operands in slots, and of arguments of parameters that
-//! are themselves read from memory where they began in it. All others need no slot, and no store.
+//! Then it is known which values are *read from memory*: those of the loads that remain, of operands in slots, and of
+//! arguments of parameters that are themselves read from memory where they began in it. All others need no slot, and no
+//! store.
 //!
-//! A register that still serves after its live range has ended must not be lent to moves that need a register for a moment; it is marked as taken
-//! for that time ([`Registers::keep`]).
+//! A register that still serves after its live range has ended must not be lent to moves that need a register for a
+//! moment; it is marked as taken for that time ([`Registers::keep`]).
 //!
 //! Cost: linear in instructions, operands and transfers, and in blocks × registers.
 

@@ -1,10 +1,12 @@
 //! Crowded instructions: registers for all operands of an instruction at once.
 //!
-//! Bundles that cover one instruction and must be in a register outweigh all others, so an instruction runs out of registers only if its own operands take
-//! them from each other: one placed early took the only register that would have done for another. Then all of them are placed anew,
-//! together. An operand that is there both when the instruction reads and when it writes needs a register at both points, one that is only read or only written at
-//! one of them, so this is no plain matching, and is solved by search: those with the fewest choices first, each first in the registers
-//! that the fewest others could use. That order hardly ever has to go back; [`MAX_STEPS`] bounds it when it does.
+//! Bundles that cover one instruction and must be in a register outweigh all others, so an instruction runs out of
+//! registers only if its own operands take them from each other: one placed early took the only register that would
+//! have done for another. Then all of them are placed anew, together. An operand that is there both when the
+//! instruction reads and when it writes needs a register at both points, one that is only read or only written at one
+//! of them, so this is no plain matching, and is solved by search: those with the fewest choices first, each first in
+//! the registers that the fewest others could use. That order hardly ever has to go back; [`MAX_STEPS`] bounds it when
+//! it does.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;

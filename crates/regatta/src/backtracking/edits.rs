@@ -1,23 +1,28 @@
 //! Edits: transfers and stores as moves, in order.
 //!
-//! The transfers of a group happen at once; [`ParallelMoves`] puts them in order. Groups are in the order of the blocks as they were visited, which a
-//! stable sort turns into that of the code where the two differ.
+//! The transfers of a group happen at once; [`ParallelMoves`] puts them in order. Groups are in the order of the blocks
+//! as they were visited, which a stable sort turns into that of the code where the two differ.
 
+use super::frame::Tenants;
 use super::interference::Registers;
 use super::memory::is_stored_already;
 use super::places::{Input, Places, Target, Transfer};
 use super::points::Point;
 use crate::code::Value;
+use crate::debug::EditAt;
 use crate::ir::entity::TypedVec;
 use crate::ir::{Machine, PReg, PerClass, RegClass};
 use crate::moves::{ParallelMoves, Temporaries};
 use crate::output::{Allocation, Edit, Output, ProgPoint};
 use crate::slots::{SlotShape, Slots};
+use alloc::vec::Vec;
 
 /// The pass, with its storage.
 #[derive(Debug, Default)]
 pub(crate) struct Edits {
     parallel: ParallelMoves,
+    /// Where edits lead into blocks, and how many: the first there.
+    leading_in: Vec<(ProgPoint, u32)>,
 }
 
 /// What the pass reads besides the input.
@@ -25,26 +30,29 @@ pub(crate) struct Decisions<'a> {
     pub(crate) machine: &'a Machine,
     pub(crate) registers: &'a PerClass<Registers>,
     pub(crate) in_memory: &'a TypedVec<Value, bool>,
+    pub(crate) tenants: &'a Tenants,
     pub(crate) shape: SlotShape,
 }
 
 impl Edits {
-    /// Fills `output` with the edits. `slot` tells the slot of a value that is read from memory.
+    /// Fills `output` with the edits, and the locations of operands that are in slots.
     pub(crate) fn run(
         &mut self,
         on: Input<'_>,
         by: &Decisions<'_>,
         places: &Places,
         slots: &mut Slots,
-        slot: impl Fn(&Slots, Value) -> Allocation,
         output: &mut Output,
     ) {
+        let slot = |slots: &Slots, value: Value| slots.place(by.tenants.number(on.bundles.set_of[value]));
         for operand in &places.slot_operands {
             output.allocs[operand.op.index()] = slot(slots, operand.value);
         }
         output.edits.clear();
+        self.leading_in.clear();
         for group in places.transfers.chunk_by(|a, b| a.key == b.key) {
             let point = point_of(on, group[0].key);
+            let before = output.edits.len();
             let edits = &mut output.edits;
             let mut emit = |from, to| edits.push((point, Edit::Move { from, to }));
             let mut helpers = None;
@@ -66,6 +74,9 @@ impl Edits {
             if let Some(busy) = helpers {
                 let mut helpers = Helpers { by, key: group[0].key, busy, slots };
                 self.parallel.resolve(&mut helpers, &mut emit);
+                if is_entry(group[0].key) {
+                    self.leading_in.push((point, (output.edits.len() - before) as u32));
+                }
             }
         }
         if !output.edits.is_sorted_by_key(|edit| edit.0) {
@@ -73,6 +84,27 @@ impl Edits {
         }
         count(by.machine, output);
     }
+
+    /// The edits of the output, in order; with each, whether it leads into a block.
+    pub(crate) fn in_order(&mut self, output: &Output) -> Vec<EditAt> {
+        self.leading_in.sort_unstable_by_key(|leading| leading.0);
+        let mut leading_in = self.leading_in.iter().copied().peekable();
+        let mut left = 0;
+        let edit = |&(point, Edit::Move { from, to }): &(ProgPoint, Edit)| {
+            if let Some((_, count)) = leading_in.next_if(|leading| leading.0 == point) {
+                left = count;
+            }
+            let leads_in = left > 0;
+            left = left.saturating_sub(1);
+            (point, leads_in, from, to)
+        };
+        output.edits.iter().map(edit).collect()
+    }
+}
+
+/// Is it the group of an edge that leads into a block? Entries are the odd points.
+fn is_entry(key: u32) -> bool {
+    key & 0b11 == 0b10
 }
 
 /// Does the transfer write to a slot that nobody reads, or that has the value already?
@@ -119,7 +151,8 @@ impl Temporaries for Helpers<'_> {
         if self.by.machine.scratch[c].is_some() {
             return self.by.machine.scratch[c];
         }
-        // What is taken on either side of the moves; those of an edge in front of a branch also have the branch behind them.
+        // What is taken on either side of the moves; those of an edge in front of a branch also have the branch behind
+        // them.
         let point = Point(self.key >> 1);
         let end = if self.key & 1 == 0 { point.plus(1) } else { point.plus(3) };
         let taken = self.by.registers[c].taken(point.prev(), end);

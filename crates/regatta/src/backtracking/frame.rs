@@ -1,11 +1,12 @@
 //! The frame: what occupies slots, and for how long.
 //!
-//! A value needs its slot from its store to the last time that it is read from memory, on every path: liveness, in the small, of the value's copy in memory.
-//! It is found by walking from each read backwards to the store. What the values of a spill set occupy together is what the set occupies. This is
-//! much less than the live ranges of the values, and slots are shared accordingly.
+//! A value needs its slot from its store to the last time that it is read from memory, on every path: liveness, in the
+//! small, of the value's copy in memory. It is found by walking from each read backwards to the store. What the values
+//! of a spill set occupy together is what the set occupies. This is much less than the live ranges of the values, and
+//! slots are shared accordingly.
 //!
-//! Transfers happen between points: in front of the point that their group is named by. What they read need not live at that point, and what they write
-//! begins to live there.
+//! Transfers happen between points: in front of the point that their group is named by. What they read need not live at
+//! that point, and what they write begins to live there.
 //!
 //! Cost: linear in the blocks through which values live in memory.
 
@@ -36,6 +37,8 @@ pub(crate) struct Tenants {
     tenant_of: TypedVec<SpillSet, u32>,
     stretches: Vec<Stretch>,
     found: Vec<(SpillSet, Stretch)>,
+    /// Where each value is in its slot, if that was asked for.
+    pub(crate) of_values: Vec<(Value, Stretch)>,
     /// The last value that was found live in memory at the block's entry, and at its exit.
     visited: TypedVec<Block, (Value, Value)>,
     work: Vec<Block>,
@@ -68,15 +71,21 @@ impl Tenants {
     }
 
     /// Lists the spill sets of the values that are read from memory.
-    pub(crate) fn run(&mut self, on: Input<'_>, places: &Places, memory: &Memory) {
+    pub(crate) fn run(&mut self, on: Input<'_>, places: &Places, memory: &Memory, note_values: bool) {
         self.found.clear();
+        self.of_values.clear();
         self.visited.reset(on.flow.graph.num_blocks(), (Value::invalid(), Value::invalid()));
         for operand in &places.slot_operands {
             let set = on.bundles.set_of[operand.value];
             self.add(set, operand.from, operand.to.prev());
         }
         for list in memory.reads.chunk_by(|a, b| a.value == b.value) {
+            let before = self.found.len();
             self.value(on, memory, list);
+            if note_values {
+                let found = self.found[before..].iter();
+                self.of_values.extend(found.map(|&(_, stretch)| (list[0].value, stretch)));
+            }
         }
         self.collect(on);
         self.find_mixed_moves(on, places);

@@ -1,20 +1,22 @@
 //! Interference: which registers are free over a stretch of points, asked once for all registers.
 //!
-//! The question of a backtracking allocator is: which registers are free everywhere in these live ranges? With an ordered map of live
-//! ranges for each register, it is asked again for every register. Here it is one walk up a tree, for all registers of a class at once, since
-//! 64 registers fit into a word.
+//! The question of a backtracking allocator is: which registers are free everywhere in these live ranges? With an
+//! ordered map of live ranges for each register, it is asked again for every register. Here it is one walk up a tree,
+//! for all registers of a class at once, since 64 registers fit into a word.
 //!
-//! The leaves of the tree are the points, and a node has [`FAN_OUT`] children. A node keeps two masks: the registers taken *somewhere* below it
-//! (`any`), and those taken *all through* it by one live range that was entered here and not below (`all`). A stretch of points is made of
-//! O(log) groups of at most two times fan-out nodes. To take a register, it is entered in these nodes, and in `any` of the nodes above the ends
-//! of the stretch. A query collects `any` of these nodes and `all` of those above the ends. Both take O(fan-out × log points); live ranges are
-//! short, and most never leave the leaves.
+//! The leaves of the tree are the points, and a node has [`FAN_OUT`] children. A node keeps two masks: the registers
+//! taken *somewhere* below it (`any`), and those taken *all through* it by one live range that was entered here and not
+//! below (`all`). A stretch of points is made of O(log) groups of at most two times fan-out nodes. To take a register,
+//! it is entered in these nodes, and in `any` of the nodes above the ends of the stretch. A query collects `any` of
+//! these nodes and `all` of those above the ends. Both take O(fan-out × log points); live ranges are short, and most
+//! never leave the leaves.
 //!
-//! *Who* has taken a register matters only when a bundle is to be evicted. One ordered map a register answers that; taking and freeing a
-//! register keeps it up to date.
+//! *Who* has taken a register matters only when a bundle is to be evicted. One ordered map a register answers that;
+//! taking and freeing a register keeps it up to date.
 //!
-//! Registers that instructions claim for themselves (clobbers, fixed operands) are entered in the leaves before everything else. They are
-//! kept a second time in a sparse tree of the points that have any, to tell what no eviction can free.
+//! Registers that instructions claim for themselves (clobbers, fixed operands) are entered in the leaves before
+//! everything else. They are kept a second time in a sparse tree of the points that have any, to tell what no eviction
+//! can free.
 
 use super::bundles::Bundle;
 use super::points::Point;
@@ -149,8 +151,8 @@ impl MaskTree {
         }
     }
 
-    /// Calls `change` with the masks of the nodes of a level that are part of the stretch `left..right`, in numbers of that level, and leaves
-    /// what the level above is to handle.
+    /// Calls `change` with the masks of the nodes of a level that are part of the stretch `left..right`, in numbers of
+    /// that level, and leaves what the level above is to handle.
     #[inline]
     fn groups(
         &mut self,
@@ -188,8 +190,8 @@ impl MaskTree {
         *any = *any & !bit | (below | all) & bit;
     }
 
-    /// Walks from `from` towards `to` as long as one of `candidates` is free all the way; takes those that are not out of
-    /// `candidates`, and returns where the last one ends (or `to`).
+    /// Walks from `from` towards `to` as long as one of `candidates` is free all the way; takes those that are not out
+    /// of `candidates`, and returns where the last one ends (or `to`).
     pub(crate) fn free_until(&self, from: u32, to: u32, candidates: &mut u64) -> u32 {
         let mut at = from;
         while at < to {
@@ -299,7 +301,8 @@ impl Registers {
         self.owners[usize::from(reg)].remove(&from);
     }
 
-    /// The bundles that have a part of `from..to` in register number `reg`, in order; one that has several is named several times.
+    /// The bundles that have a part of `from..to` in register number `reg`, in order; one that has several is named
+    /// several times.
     pub(crate) fn owners(&self, from: Point, to: Point, reg: u8) -> impl Iterator<Item = Bundle> + '_ {
         let map = &self.owners[usize::from(reg)];
         let before = map.range(..from).next_back().filter(|(_, owner)| owner.0 > from);

@@ -1,12 +1,13 @@
 //! Values in memory: when each is read from there, and where it is stored.
 //!
-//! A value is stored once, at a point that lies on every path to its reads. Its definition always does, but a later point serves better: it may be on a path
-//! that is taken less often, and the slot is occupied for a shorter time. The block that dominates all reads is the last that will do; from there, the
-//! walk goes up the dominator tree to the definition, and of the blocks in which the value is in a register, the coldest is taken, the
-//! last of several. In that block, the store goes to where the register is given up, or in front of the branch.
+//! A value is stored once, at a point that lies on every path to its reads. Its definition always does, but a later
+//! point serves better: it may be on a path that is taken less often, and the slot is occupied for a shorter time. The
+//! block that dominates all reads is the last that will do; from there, the walk goes up the dominator tree to the
+//! definition, and of the blocks in which the value is in a register, the coldest is taken, the last of several. In
+//! that block, the store goes to where the register is given up, or in front of the branch.
 //!
-//! Parameters that begin in memory are written on the edges, and need no store. Neither do values that an instruction makes in their slots. What a
-//! branch defines is stored on the edges behind it, if it is stored nowhere further on.
+//! Parameters that begin in memory are written on the edges, and need no store. Neither do values that an instruction
+//! makes in their slots. What a branch defines is stored on the edges behind it, if it is stored nowhere further on.
 //!
 //! Cost: a few steps up the dominator tree for each read, and at most [`MAX_STEPS`] for each value.
 
@@ -116,7 +117,8 @@ impl Memory {
     }
 }
 
-/// The last point in `block` in front of which `value` can be stored from a register, before `first_read` if that is in the block.
+/// The last point in `block` in front of which `value` can be stored from a register, before `first_read` if that is in
+/// the block.
 fn last_register(
     on: Input<'_>,
     places: &Places,
@@ -195,7 +197,8 @@ fn last_point(on: Input<'_>, key: u32) -> Point {
     pred.map_or(point, |pred| Points::exit(on.flow, pred))
 }
 
-/// Does the transfer write an argument to the slot of a parameter where, as they are of one spill set, it has been stored before?
+/// Does the transfer write an argument to the slot of a parameter where, as they are of one spill set, it has been
+/// stored before?
 pub(crate) fn is_stored_already(on: Input<'_>, in_memory: &TypedVec<Value, bool>, transfer: &Transfer) -> bool {
     let Target::Slot(value) = transfer.to else { return false };
     let same_set = on.bundles.set_of[value] == on.bundles.set_of[transfer.value];

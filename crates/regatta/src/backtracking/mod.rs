@@ -1,4 +1,35 @@
 //! The backtracking allocator.
+//!
+//! It works on *live ranges*: where each value is needed, found before anything is decided. Ranges of values that
+//! become one another are merged into *bundles*, and each bundle looks for a register that is free all over it, the
+//! longest bundle first. One that finds none evicts bundles that weigh less, and if it cannot, is split where the code
+//! is cold; the parts try again, smaller and with a better claim, down to single uses, which always find a place.
+//! Whatever a part gains nothing from a register is in memory. What must be moved, loaded and stored follows from where
+//! the parts have come to be. The idea is that of IonMonkey's allocator, which regalloc2 and regalloc3 share.
+//!
+//! Its strength is that it sees a value's whole range at once, and takes back what it decided too early; its weakness
+//! that each question is asked of a data structure, where the SSA allocator ([`crate::ssa`]) just walks on. It is three
+//! times as slow as that one and on most functions not as good, but differently good: of the two,
+//! [`Algorithm::Best`](crate::Algorithm::Best) takes the better for each function.
+//!
+//! The passes, in order, each reading what those before it filled:
+//!
+//! | pass | finds |
+//! |---|---|
+//! | [`FlowGraph`], [`Code`], [`Fold`] | blocks, loops, frequencies; the function, flattened |
+//! | [`points::Points`] | the points of the code that live ranges are made of |
+//! | [`ranges::LiveRanges`] | where each value is live, and what uses it; what instructions claim for themselves |
+//! | [`bundles::Bundles`] | values that are to be in one place, hottest first |
+//! | [`assign::Assign`] | a register for each bundle, by eviction and splitting ([`split`]); which registers are free, [`interference`] knows |
+//! | [`spill::try_allocating_regs_for_spilled_bundles`] | a second chance for what was spilled |
+//! | [`places::Places`] | where each value and operand is, and every transfer; registers that are loaded too early ([`trim`]) |
+//! | [`cleanup::Cleanup`] | transfers that are not needed; which values are read from memory |
+//! | [`memory::Memory`] | where each of these is stored, once |
+//! | [`frame::Tenants`] | for how long each needs its slot |
+//! | [`Slots`], or [`spill::SpillStage`] | the frame |
+//! | [`edits::Edits`] | the moves, in order |
+//! | [`DebugLocations`] | where labelled values are |
+
 mod assign;
 mod bundles;
 mod cleanup;
@@ -10,12 +41,14 @@ mod memory;
 mod places;
 mod points;
 mod ranges;
+mod residence;
 mod spill;
 mod split;
 mod trim;
 
 use crate::cfg::FlowGraph;
 use crate::code::{Code, Fold};
+use crate::debug::{self, DebugLocations};
 use crate::ir::{Function, Machine, MachineEnv};
 use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
@@ -38,9 +71,15 @@ pub(crate) struct BacktrackingAllocator {
     slots: Slots,
     probing: spill::SpillStage,
     edits: edits::Edits,
+    debug: DebugLocations,
 }
 
 impl BacktrackingAllocator {
+    /// The flow graph of the function that was allocated last.
+    pub(crate) fn flow(&self) -> &FlowGraph {
+        &self.flow
+    }
+
     /// Allocates `func` into `output`.
     pub(crate) fn run(
         &mut self,
@@ -54,14 +93,12 @@ impl BacktrackingAllocator {
         self.code.run(func, &machine, &self.flow.graph)?;
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.points.run(&self.flow);
-        self.live.run(&self.code, &self.flow, &machine);
-        for &def in &self.live.extra {
-            self.code.values.push(def);
-        }
+        self.live.run(&mut self.code, &self.flow, &machine);
         self.bundles.run(&self.code, &self.flow, &self.points, &self.live);
         let on = assign::Input { code: &self.code, machine: &machine, points: &self.points, live: &self.live };
         self.assign.run(on, &mut self.bundles)?;
         spill::try_allocating_regs_for_spilled_bundles(on, &mut self.assign, &mut self.bundles);
+
         self.code.prepare(output);
         let on = places::Input {
             code: &self.code,
@@ -74,25 +111,14 @@ impl BacktrackingAllocator {
         self.cleanup.run(on, &machine, &mut self.places, &mut self.assign.registers, &output.allocs);
         self.memory.run(on, &self.places, &self.cleanup.in_memory);
         self.places.add_stores(&self.memory.stores);
-        self.tenants.run(on, &self.places, &self.memory);
+        let has_labels = !func.debug_value_labels().is_empty();
+        self.tenants.run(on, &self.places, &self.memory, has_labels);
         let shape = SlotShape::new(func, self.code.used_classes());
-        self.slots.clear();
-        match layout {
-            SlotLayout::Packed => {
-                for (number, tenant) in self.tenants.tenants.iter().enumerate() {
-                    self.slots.add(tenant.class, self.tenants.stretches(number)[0].from, tenant.shares);
-                }
-                self.slots.run(shape, |number| self.tenants.stretches(number));
-            }
-            SlotLayout::Probed => {
-                self.probing.allocate_spillslots(shape, &self.tenants);
-                self.slots.adopt(self.probing.places(), self.probing.words());
-            }
-        }
+        lay_out_frame(layout, shape, &self.tenants, &mut self.slots, &mut self.probing);
         output.stats = Stats {
             insts: self.code.insts.len() - 1,
             blocks: self.flow.graph.num_blocks(),
-            values: self.code.values.len() - self.live.extra.len() - folded_params,
+            values: self.code.values.len() - self.live.num_extra - folded_params,
             folded_params,
             loops: self.flow.loops.num() - 1,
             spilled_values: self.cleanup.in_memory.iter().filter(|(_, needed)| **needed).count(),
@@ -102,12 +128,40 @@ impl BacktrackingAllocator {
             machine: &machine,
             registers: &self.assign.registers,
             in_memory: &self.cleanup.in_memory,
+            tenants: &self.tenants,
             shape,
         };
-        let (tenants, sets) = (&self.tenants, &self.bundles.set_of);
-        let slot = |slots: &Slots, value| slots.place(tenants.number(sets[value]));
-        self.edits.run(on, &by, &self.places, &mut self.slots, slot, output);
+        self.edits.run(on, &by, &self.places, &mut self.slots, output);
         output.num_spillslots = self.slots.words() as usize;
+        if has_labels {
+            let by = residence::Residents::new(on, &self.places, &self.tenants, &self.slots, &self.cleanup.in_memory);
+            let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };
+            let edits = self.edits.in_order(output);
+            self.debug.run(func, on, &by, edits.into_iter(), output);
+        }
         Ok(())
+    }
+}
+
+/// Gives every spill set that needs one its slot.
+fn lay_out_frame(
+    layout: SlotLayout,
+    shape: SlotShape,
+    tenants: &frame::Tenants,
+    slots: &mut Slots,
+    probing: &mut spill::SpillStage,
+) {
+    slots.clear();
+    match layout {
+        SlotLayout::Packed => {
+            for (number, tenant) in tenants.tenants.iter().enumerate() {
+                slots.add(tenant.class, tenants.stretches(number)[0].from, tenant.shares);
+            }
+            slots.run(shape, |number| tenants.stretches(number));
+        }
+        SlotLayout::Probed => {
+            probing.allocate_spillslots(shape, tenants);
+            slots.adopt(probing.places(), probing.words());
+        }
     }
 }

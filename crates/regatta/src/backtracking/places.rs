@@ -1,14 +1,16 @@
 //! Places: from bundles back to values, and what must be moved where.
 //!
-//! The live range of a value now consists of pieces, each in a register or in memory. This pass lists the pieces of each value in order, and reads off
-//! them the locations of operands and every *transfer*: where pieces meet inside a block, between what an edge joins, to and from fixed registers,
-//! to a definition from the input that it reuses, to parameters from arguments.
+//! The live range of a value now consists of pieces, each in a register or in memory. This pass lists the pieces of
+//! each value in order, and reads off them the locations of operands and every *transfer*: where pieces meet inside a
+//! block, between what an edge joins, to and from fixed registers, to a definition from the input that it reuses, to
+//! parameters from arguments.
 //!
-//! An SSA value never changes, so it is stored once, where it is defined, if it is ever read from memory. A transfer from a register to memory
-//! within one value is therefore no move at all. Only a parameter that begins in memory is written there on the edges.
+//! An SSA value never changes, so it is stored once, where it is defined, if it is ever read from memory. A transfer
+//! from a register to memory within one value is therefore no move at all. Only a parameter that begins in memory is
+//! written there on the edges.
 //!
-//! Transfers in front of an instruction, those behind the one before it among them, happen at once; so do those of an edge. Only the order of
-//! such groups is of importance; see [`Transfer::key`].
+//! Transfers in front of an instruction, those behind the one before it among them, happen at once; so do those of an
+//! edge. Only the order of such groups is of importance; see [`Transfer::key`].
 //!
 //! Cost: linear in uses and pieces; for values in several places, in the number of blocks that they are live in.
 

@@ -1,15 +1,17 @@
 //! Points: where in the code a live range begins or ends.
 //!
-//! An instruction has two points: *early*, when it reads, and *late*, when it writes. Positions of [`FlowGraph`] are doubled to number them
-//! along the order of the blocks. Each block has two more, its *entry* in front of its first instruction and its *exit* behind its last, so
-//! that what is moved on an edge and what is moved in front of the first instruction are different things:
+//! An instruction has two points: *early*, when it reads, and *late*, when it writes. Positions of [`FlowGraph`] are
+//! doubled to number them along the order of the blocks. Each block has two more, its *entry* in front of its first
+//! instruction and its *exit* behind its last, so that what is moved on an edge and what is moved in front of the first
+//! instruction are different things:
 //!
 //! ```text
 //! entry │ early late │ early late │ exit ║ entry │ early …
 //! ```
 //!
-//! Live ranges are half open. A move can be inserted at `│` (in front of an instruction) and at `║` (on the edges), so these are the
-//! points at which a live range may be *cut*: the early points and the entries. Behind the last instruction of a block, nothing can be inserted.
+//! Live ranges are half open. A move can be inserted at `│` (in front of an instruction) and at `║` (on the edges), so
+//! these are the points at which a live range may be *cut*: the early points and the entries. Behind the last
+//! instruction of a block, nothing can be inserted.
 
 use crate::cfg::FlowGraph;
 use crate::ir::entity::TypedVec;

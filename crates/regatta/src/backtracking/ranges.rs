@@ -1,18 +1,21 @@
 //! Live ranges: the stretches of points at which each value is needed, and what needs it.
 //!
-//! One walk backwards over the blocks in their order. The values that are live out of a block are those that are live into its successors, plus
-//! the arguments it passes. An edge back to a loop's header is not followed: what is live into the header is live in the whole loop, and
-//! since a loop's blocks are consecutive, that is one range from the header's entry to the loop's end, which takes in what had been
-//! found inside. (C. Wimmer and M. Franz, *Linear scan register allocation on SSA form*, CGO 2010.) An irreducible loop is also entered past
-//! its header; the sources of such edges take over what is live into the header.
+//! One walk backwards over the blocks in their order. The values that are live out of a block are those that are live
+//! into its successors, plus the arguments it passes. An edge back to a loop's header is not followed: what is live
+//! into the header is live in the whole loop, and since a loop's blocks are consecutive, that is one range from the
+//! header's entry to the loop's end, which takes in what had been found inside. (C. Wimmer and M. Franz, *Linear scan
+//! register allocation on SSA form*, CGO 2010.) An irreducible loop is also entered past its header; the sources of
+//! such edges take over what is live into the header.
 //!
-//! Operands that ask for a certain place are kept apart from the live range. The value of a *fixed use* is copied to the register in front of the
-//! instruction, and need not live any longer for that; that of a *fixed definition* is copied from the register behind it, and begins to live
-//! there. The instruction *claims* the register at its points, as it does those that it clobbers. The input that a definition reuses is copied in
-//! front of the instruction into the definition's location, which for that reason is taken from the early point on. So none of the three
-//! restricts the live range, and where both sides of the copy get the same register, there is none.
+//! Operands that ask for a certain place are kept apart from the live range. The value of a *fixed use* is copied to
+//! the register in front of the instruction, and need not live any longer for that; that of a *fixed definition* is
+//! copied from the register behind it, and begins to live there. The instruction *claims* the register at its points,
+//! as it does those that it clobbers. The input that a definition reuses is copied in front of the instruction into the
+//! definition's location, which for that reason is taken from the early point on. So none of the three restricts the
+//! live range, and where both sides of the copy get the same register, there is none.
 //!
-//! What remains on a live range are [`Use`]s, sorted, each with the points that it covers and with what it costs if the value is in memory there.
+//! What remains on a live range are [`Use`]s, sorted, each with the points that it covers and with what it costs if the
+//! value is in memory there.
 //!
 //! Cost: linear in operands and in the number of pairs of a block and a value that is live into it.
 
@@ -111,7 +114,8 @@ const NO_LIMIT: u8 = 6;
 pub(crate) struct CopyIn {
     /// The early point of the instruction.
     pub(crate) early: Point,
-    /// The definition that reuses the input's register; or the input itself, if it is read from a second copy of its value.
+    /// The definition that reuses the input's register; or the input itself, if it is read from a second copy of its
+    /// value.
     pub(crate) to: OpIndex,
     pub(crate) input: OpIndex,
 }
@@ -150,9 +154,12 @@ pub(crate) struct LiveRanges {
     pub(crate) claims: PerClass<Vec<(Point, u64)>>,
     /// Copies in front of instructions to registers of no fixed name.
     pub(crate) copies: TypedVec<CopyIndex, CopyIn>,
-    /// Values that do not occur in the code, numbered behind those that do: second copies of some at one instruction.
-    pub(crate) extra: Vec<ValueDef>,
-    /// Uses in any register of values that another operand of the instruction brings into a register: the use and that operand.
+    /// How many values there are that do not occur in the code, numbered behind those that do: second copies of some at
+    /// one instruction.
+    pub(crate) num_extra: usize,
+    extra: Vec<ValueDef>,
+    /// Uses in any register of values that another operand of the instruction brings into a register: the use and that
+    /// operand.
     pub(crate) links: Vec<(OpIndex, OpIndex)>,
     /// Operands that must be in the value's slot.
     pub(crate) stack_operands: Vec<SlotOperand>,
@@ -188,8 +195,8 @@ impl LiveRanges {
         self.stack_operands.iter().any(|operand| operand.value == value)
     }
 
-    /// Finds the live ranges of all values.
-    pub(crate) fn run(&mut self, code: &Code, flow: &FlowGraph, machine: &Machine) {
+    /// Finds the live ranges of all values, and adds second copies of some to the code's values.
+    pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph, machine: &Machine) {
         let (blocks, values) = (flow.graph.num_blocks(), code.values.len());
         self.claims.iter_mut().for_each(Vec::clear);
         self.copies.clear();
@@ -206,7 +213,11 @@ impl LiveRanges {
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, machine, block);
         }
-        self.compact(values + self.extra.len());
+        self.num_extra = self.extra.len();
+        for def in self.extra.drain(..) {
+            code.values.push(def);
+        }
+        self.compact(code.values.len());
     }
 
     fn block(&mut self, code: &Code, flow: &FlowGraph, machine: &Machine, block: Block) {
@@ -380,8 +391,8 @@ impl LiveRanges {
         }
     }
 
-    /// Finds operands for which a value is copied to a register in front of the instruction, where other operands can read it too. (If the value
-    /// ends there, that lets its live range end in front of the instruction.)
+    /// Finds operands for which a value is copied to a register in front of the instruction, where other operands can
+    /// read it too. (If the value ends there, that lets its live range end in front of the instruction.)
     fn link(&mut self, code: &Code, machine: &Machine, ops: core::ops::Range<usize>) {
         for index in ops.clone() {
             let op = code.ops.as_slice()[index];
@@ -417,7 +428,8 @@ impl LiveRanges {
         }
     }
 
-    /// Had the value of a late use better not be in one register all through the instruction, as early uses of it leave it next to no choice?
+    /// Had the value of a late use better not be in one register all through the instruction, as early uses of it leave
+    /// it next to no choice?
     #[cold]
     fn is_torn(
         &self,
@@ -519,7 +531,8 @@ impl LiveRanges {
         } else {
             (late, next, UseKind::Def(index), STORE)
         };
-        // What a branch defines in a fixed place is moved on the edges: its live ranges are those in the blocks that follow.
+        // What a branch defines in a fixed place is moved on the edges: its live ranges are those in the blocks that
+        // follow.
         let is_branch = next == walk.exit && from == next;
         if was_live {
             let head = self.head[op.value];
@@ -587,8 +600,8 @@ impl LiveRanges {
         };
         self.uses.clear();
         self.uses.resize(self.found.len(), filler);
-        // They were found from the end of the code to its beginning. Each list is filled backwards, which moves its start; what was the
-        // start is the start again when all are in.
+        // They were found from the end of the code to its beginning. Each list is filled backwards, which moves its
+        // start; what was the start is the start again when all are in.
         for &(value, use_) in self.found.iter().rev() {
             let slot = &mut starts[value.index()];
             self.uses[*slot as usize] = use_;

@@ -1,16 +1,18 @@
 //! The spill-slot stage: a last chance of a register for what was spilled, then slots by probing.
 //!
-//! **A second chance.** While bundles were being assigned, one that was spilled made room for others, which may have been split, evicted or spilled
-//! themselves since. So when everything is settled, each spilled bundle is offered every register in traversal order once more, within the limit
-//! that it asks for. Only if none takes it, its spill set is marked as *required*.
+//! **A second chance.** While bundles were being assigned, one that was spilled made room for others, which may have
+//! been split, evicted or spilled themselves since. So when everything is settled, each spilled bundle is offered every
+//! register in traversal order once more, within the limit that it asks for. Only if none takes it, its spill set is
+//! marked as *required*.
 //!
-//! **Slots by probing.** A spill set goes into an existing slot of its class if none of its live ranges overlaps with what is in the slot. A few
-//! slots are tried, at most [`MAX_ATTEMPTS`], from where the last search succeeded on and around the list: where one has just fitted, the next
-//! likely does, and the bound keeps the whole linear however many sets there are. If none fits, there is a new slot. Last, each slot gets its
-//! place in the frame, aligned to its size, which is a power of two, and is named by its first or by its last word as the client says.
+//! **Slots by probing.** A spill set goes into an existing slot of its class if none of its live ranges overlaps with
+//! what is in the slot. A few slots are tried, at most [`MAX_ATTEMPTS`], from where the last search succeeded on and
+//! around the list: where one has just fitted, the next likely does, and the bound keeps the whole linear however many
+//! sets there are. If none fits, there is a new slot. Last, each slot gets its place in the frame, aligned to its size,
+//! which is a power of two, and is named by its first or by its last word as the client says.
 //!
-//! [`crate::slots`] packs the same spill sets into fewer slots in the same time, and is the default; this is the classic to compare it with
-//! ([`SlotLayout::Probed`](crate::SlotLayout)).
+//! [`crate::slots`] packs the same spill sets into fewer slots in the same time, and is the default; this is the
+//! classic to compare it with ([`SlotLayout::Probed`](crate::SlotLayout)).
 
 use super::assign::{AllocRegResult, Assign, Input, RegTraversalIter};
 use super::bundles::Bundles;
@@ -31,7 +33,8 @@ entity! {
     pub(crate) struct SpillSlotIndex, "slot"
 }
 
-/// A stretch of points as the key of a map: keys are equal if they overlap, so that looking one up finds what is in its way.
+/// A stretch of points as the key of a map: keys are equal if they overlap, so that looking one up finds what is in its
+/// way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LiveRangeKey {
     pub(crate) from: u32,

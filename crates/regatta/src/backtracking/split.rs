@@ -1,18 +1,22 @@
 //! Where to split a bundle that finds no register.
 //!
-//! From the beginning of the bundle on, some register is free for a while; where that ends is the *conflict*. The part before it can be placed, so
-//! the bundle is to be split not behind the conflict. What a split costs depends on how often the code there is executed, so:
+//! From the beginning of the bundle on, some register is free for a while; where that ends is the *conflict*. The part
+//! before it can be placed, so the bundle is to be split not behind the conflict. What a split costs depends on how
+//! often the code there is executed, so:
 //!
-//! 1. If the code is colder somewhere before the conflict (in front of the loop that the conflict is in), the split goes there, and what follows is
+//! 1. If the code is colder somewhere before the conflict (in front of the loop that the conflict is in), the split
+//!    goes there, and what follows is
 //!    a bundle of its own with a better claim on a register.
 //! 2. Else, if it is colder behind the conflict, the hot part is made a bundle by itself by splitting there.
 //! 3. Else everything up to the end is equally hot, and the split goes to the conflict.
 //!
-//! If all registers are taken at the split, what follows will be in memory up to its next use in any case. Then the first part ends behind its last
-//! use, and the second begins before its next, both moved outwards as far as that makes them colder. The part between is spilled at once. So
-//! is all that precedes the first use, if the conflict does. If there is no room even for the first use, the use is split off by itself.
+//! If all registers are taken at the split, what follows will be in memory up to its next use in any case. Then the
+//! first part ends behind its last use, and the second begins before its next, both moved outwards as far as that makes
+//! them colder. The part between is spilled at once. So is all that precedes the first use, if the conflict does. If
+//! there is no room even for the first use, the use is split off by itself.
 //!
-//! Cost: the walk to the conflict is O(log points) a live range; the search for colder code looks at [`MAX_BLOCKS`] blocks at most.
+//! Cost: the walk to the conflict is O(log points) a live range; the search for colder code looks at [`MAX_BLOCKS`]
+//! blocks at most.
 
 use super::bundles::{Bundle, Bundles, LiveRange, uses};
 use super::interference::Registers;
@@ -22,7 +26,8 @@ use super::ranges::LiveRanges;
 /// How many blocks are searched for colder code.
 const MAX_BLOCKS: usize = 64;
 
-/// A split: what is before `keep_until` stays, what is from `resume_at` on is a new bundle, and what is between is spilled.
+/// A split: what is before `keep_until` stays, what is from `resume_at` on is a new bundle, and what is between is
+/// spilled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split {
     pub(crate) keep_until: Point,
@@ -134,7 +139,8 @@ enum Prefer {
     Late,
 }
 
-/// The coldest cut in `low..=high`, and its frequency. `low` is a cut; the cut that replaces `high` is the last not behind it.
+/// The coldest cut in `low..=high`, and its frequency. `low` is a cut; the cut that replaces `high` is the last not
+/// behind it.
 fn coldest(points: &Points, low: Point, high: Point, prefer: Prefer) -> (Point, f32) {
     let high = points.cut_at_or_before(high).max(low);
     let (first, last) = (points.ordinal_at(low), points.ordinal_at(high));

@@ -1,13 +1,15 @@
 //! Trimming: registers that are loaded too early.
 //!
-//! Where a bundle was cut follows from what was in its way, not from where its values are used. So a piece of a live range in a register may begin long
-//! before its first use there, and what leads into it comes from memory: the value is loaded on each of those edges, perhaps on the edge back of a
-//! loop, although the use is on one of several paths, or although nothing in the piece uses it at all. Since a value in memory stays there, the front of a
-//! piece can be given up without any other cost than what the transfers around it then cost. This pass moves the beginning of each such piece to the
-//! point, between where it is and the first use, at which these cost least.
+//! Where a bundle was cut follows from what was in its way, not from where its values are used. So a piece of a live
+//! range in a register may begin long before its first use there, and what leads into it comes from memory: the value
+//! is loaded on each of those edges, perhaps on the edge back of a loop, although the use is on one of several paths,
+//! or although nothing in the piece uses it at all. Since a value in memory stays there, the front of a piece can be
+//! given up without any other cost than what the transfers around it then cost. This pass moves the beginning of each
+//! such piece to the point, between where it is and the first use, at which these cost least.
 //!
-//! A transfer costs what the move is worth times how often its edge, or its block, is executed. On an edge into the piece that comes from its own front
-//! part, giving the front up makes a load of nothing; on one that leads from there to another piece in a register, a load of a move.
+//! A transfer costs what the move is worth times how often its edge, or its block, is executed. On an edge into the
+//! piece that comes from its own front part, giving the front up makes a load of nothing; on one that leads from there
+//! to another piece in a register, a load of a move.
 //!
 //! Cost: blocks × candidates for each piece, both bounded by [`MAX_BLOCKS`].
 
@@ -40,7 +42,8 @@ pub(crate) struct Trim {
 }
 
 impl Trim {
-    /// Where the piece number `index` of `value` had best begin; its end if it had best not exist. `first_use` is the first in it.
+    /// Where the piece number `index` of `value` had best begin; its end if it had best not exist. `first_use` is the
+    /// first in it.
     pub(crate) fn begin(
         &mut self,
         on: Input<'_>,

@@ -1,19 +1,20 @@
 //! Spill slots: laying out in the frame what lives in memory.
 //!
-//! Each tenant (a spill set) occupies stretches of positions and wants a slot of its class's size. Tenants that are never there at
-//! once may share a slot. Taken in the order of their first positions, a tenant moves into the slot that has been empty the longest;
-//! for tenants with one stretch each that is the optimal colouring of an interval graph, with exactly as many slots as tenants there
-//! are at once. A tenant with several stretches leaves gaps; the next few slots are tried for a gap that fits before a new slot is
-//! made.
+//! Each tenant (a spill set) occupies stretches of positions and wants a slot of its class's size. Tenants that are
+//! never there at once may share a slot. Taken in the order of their first positions, a tenant moves into the slot that
+//! has been empty the longest; for tenants with one stretch each that is the optimal colouring of an interval graph,
+//! with exactly as many slots as tenants there are at once. A tenant with several stretches leaves gaps; the next few
+//! slots are tried for a gap that fits before a new slot is made.
 //!
-//! Classes are taken by the size of their slots, the largest first, so that each slot is aligned to its size without padding. The slots of the
-//! larger sizes are empty at times, and where a class finds no slot of its own, these are tried too, cut to its size: vectors and
-//! integers rarely are in memory in great numbers at the same place.
+//! Classes are taken by the size of their slots, the largest first, so that each slot is aligned to its size without
+//! padding. The slots of the larger sizes are empty at times, and where a class finds no slot of its own, these are
+//! tried too, cut to its size: vectors and integers rarely are in memory in great numbers at the same place.
 //!
-//! Over real programs, the frames come within one or two percent of the words that are needed at once, below which no layout can go.
+//! Over real programs, the frames come within one or two percent of the words that are needed at once, below which no
+//! layout can go.
 //!
-//! Cost: a sort and a heap operation for each tenant; gaps are looked for in at most [`GAP_PROBES`] slots of the class and [`SHARED_PROBES`]
-//! of the others.
+//! Cost: a sort and a heap operation for each tenant; gaps are looked for in at most [`GAP_PROBES`] slots of the class
+//! and [`SHARED_PROBES`] of the others.
 
 use crate::ir::{Function, PerClass, RegClass};
 use crate::output::{Allocation, SpillSlot};
@@ -132,8 +133,8 @@ impl Slots {
         self.words = words;
     }
 
-    /// Adds a tenant; tenants are numbered from 0. It `shares` if it may take a part of a slot of another class. (It must not where it is
-    /// written at the same time as that is read: parallel moves know places, not their parts.)
+    /// Adds a tenant; tenants are numbered from 0. It `shares` if it may take a part of a slot of another class. (It
+    /// must not where it is written at the same time as that is read: parallel moves know places, not their parts.)
     pub(crate) fn add(&mut self, class: RegClass, first: u32, shares: bool) {
         let index = self.tenants.len() as u32;
         self.tenants.push(Tenant { class: class as u8, shares, from: first, index });

@@ -1,9 +1,10 @@
 //! The SSA allocator.
 //!
-//! In SSA form a value is written once. So it can be forgotten at will, as long as it is stored somewhere before it must be read
-//! again, and copied at will, as all copies stay equal. This allocator makes the most of that: one walk forwards over the code decides what
-//! is in which register, evicting whatever is needed last, and everything else is either found before that walk (what the future needs) or
-//! follows from it (what must be stored where, what moves on which edge). There are no live ranges, no interference, no backtracking.
+//! In SSA form a value is written once. So it can be forgotten at will, as long as it is stored somewhere before it
+//! must be read again, and copied at will, as all copies stay equal. This allocator makes the most of that: one walk
+//! forwards over the code decides what is in which register, evicting whatever is needed last, and everything else is
+//! either found before that walk (what the future needs) or follows from it (what must be stored where, what moves on
+//! which edge). There are no live ranges, no interference, no backtracking.
 //!
 //! The passes, in order, each reading what those before it filled:
 //!
@@ -19,17 +20,18 @@
 //! | [`spill_sets::SpillSets`] | which values share a slot because one becomes the other |
 //! | [`Slots`] | the frame |
 //! | [`edits::Edits`] | the moves, in order |
-//! | [`debug::DebugLocations`] | where labelled values are |
+//! | [`DebugLocations`] | where labelled values are |
 
-mod debug;
 mod edits;
 mod forward;
+mod residence;
 mod spill_sets;
 mod stores;
 
 use crate::Error;
 use crate::cfg::FlowGraph;
 use crate::code::{Code, Fold};
+use crate::debug::{self, DebugLocations};
 use crate::ir::{Function, Machine, MachineEnv};
 use crate::live::{LoopLiveness, NextUses};
 use crate::output::{Output, Stats};
@@ -61,7 +63,7 @@ pub(crate) struct SsaAllocator {
     sets: spill_sets::SpillSets,
     slots: Slots,
     edits: edits::Edits,
-    debug: debug::DebugLocations,
+    debug: DebugLocations,
 }
 
 impl SsaAllocator {
@@ -105,7 +107,11 @@ impl SsaAllocator {
         };
         self.edits.run(&input, &by, &mut self.slots, output);
         output.num_spillslots = self.slots.words() as usize;
-        self.debug.run(func, &input, &self.fold, &by, &self.slots, &self.edits, output);
+        if !func.debug_value_labels().is_empty() {
+            let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };
+            let by = residence::Residents::new(&input, &by, &self.slots);
+            self.debug.run(func, on, &by, self.edits.in_order(), output);
+        }
         Ok(())
     }
 }

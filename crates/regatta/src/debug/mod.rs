@@ -1,29 +1,52 @@
 //! Where labelled values are, for a debugger.
 //!
-//! When all edits are known, the code is walked once more, block by block in its own order, and each block that a request touches is
-//! replayed: which of the wanted values is in which register and slot. A block starts with the registers that the forward pass recorded for
-//! its entry, and with the slots of those values whose store dominates it and whose stretch of the slot it lies in. Then edits copy,
-//! instructions overwrite and define. A value keeps the location that it was last reported in for as long as that holds it, which is
-//! often beyond its last use; else a register comes before the slot. Stretches that adjoin at block boundaries are joined at the end.
+//! When all edits are known, the code is walked once more, block by block in its own order, and each block that a
+//! request touches is replayed: which of the wanted values is in which register and slot. What holds at the start of a
+//! block, the allocator tells ([`Residence`]). Then edits copy, instructions overwrite and define. A value keeps the
+//! location that it was last reported in for as long as that holds it, which is often beyond its last use; else a
+//! register comes before the slot. Stretches that adjoin at block boundaries are joined at the end.
 //!
 //! A location is reported from the point behind whose edits it holds the value, as [`crate::check`] sees it.
 //!
-//! Cost: nothing without labels. With labels, linear in the code of the blocks that requests touch, plus the number of requests that
-//! touch each block.
+//! Cost: nothing without labels. With labels, linear in the code of the blocks that requests touch, plus the number of
+//! requests that touch each block.
 
-use super::edits::{Decisions, Edits};
-use super::forward::{Input, Memory};
-use super::stores::StorePlace;
-use crate::code::Fold;
-use crate::code::{OpIndex, Value};
+use crate::cfg::FlowGraph;
+use crate::code::{Code, Fold, OpIndex, Value};
 use crate::ir::entity::TypedVec;
-use crate::ir::{Block, Function, Inst, PReg, PerClass, RegClass};
+use crate::ir::{Block, Function, Inst, Machine, PReg, PerClass, RegClass};
 use crate::output::{Allocation, Output, ProgPoint};
-use crate::slots::Slots;
+use crate::slots::SlotShape;
 use alloc::vec::Vec;
 
-/// A request: a value, the points that it is asked for, a label. A folded parameter is not known by its name before its block, `home`,
-/// though the value that it folded to may be there.
+/// What the pass reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'a> {
+    pub(crate) code: &'a Code,
+    pub(crate) flow: &'a FlowGraph,
+    pub(crate) machine: &'a Machine,
+    pub(crate) fold: &'a Fold,
+    pub(crate) shape: SlotShape,
+}
+
+/// Where an allocator has put values, as far as the edits do not tell.
+pub(crate) trait Residence {
+    /// Tells `put` which registers hold which values at the start of the block, behind the edits that lead into it.
+    /// `wanted` are those that it must tell of.
+    fn at_start(&self, block: Block, wanted: impl Iterator<Item = Value>, put: &mut impl FnMut(Value, PReg));
+
+    /// Is the value in its slot there?
+    fn is_in_slot_at_start(&self, block: Block, value: Value) -> bool;
+
+    /// The slot of a value that ever is in memory.
+    fn slot(&self, value: Value) -> Option<Allocation>;
+}
+
+/// An edit: where, whether it is one of those that lead into a block, from, to.
+pub(crate) type EditAt = (ProgPoint, bool, Allocation, Allocation);
+
+/// A request: a value, the points that it is asked for, a label. A folded parameter is not known by its name before its
+/// block, `home`, though the value that it folded to may be there.
 #[derive(Clone, Copy, Debug)]
 struct Request {
     value: Value,
@@ -73,34 +96,25 @@ pub(crate) struct DebugLocations {
     changed: Vec<Value>,
     /// Registers and fixed stack slots that keep what they hold.
     ours: PerClass<u64>,
-    /// Blocks from which on a value is in its slot; with `true`, from their very start.
-    stored: Vec<(Value, Block, bool)>,
 }
 
 impl DebugLocations {
     /// Fills `output.debug_locations`.
-    #[allow(clippy::too_many_arguments, reason = "a pass is given exactly what it reads")]
     pub(crate) fn run(
         &mut self,
         func: &impl Function,
-        on: &Input<'_>,
-        fold: &Fold,
-        by: &Decisions<'_>,
-        slots: &Slots,
-        edits: &Edits,
+        on: Input<'_>,
+        by: &impl Residence,
+        edits: impl Iterator<Item = EditAt>,
         output: &mut Output,
     ) {
-        if func.debug_value_labels().is_empty() {
-            return;
-        }
-        self.read_requests(func, on, fold);
-        self.list_stores(on, by);
+        self.read_requests(func, on);
         self.tracks.reset(on.code.values.len(), NOWHERE);
         self.ours = core::array::from_fn(|c| on.machine.allocatable[c] | on.machine.stack[c]);
         self.in_reg.clear();
         self.in_reg.resize(PReg::NUM_INDEX, Value::invalid());
         let mut next_request = 0;
-        let mut edits = edits.in_order().peekable();
+        let mut edits = edits.peekable();
         for index in 0..on.flow.graph.num_blocks() {
             let block = on.code.by_code_order()[index];
             let (start, end) =
@@ -117,13 +131,13 @@ impl DebugLocations {
             self.here.extend(self.active.iter().filter(dominated).copied());
             if !self.here.is_empty() {
                 while edits.next_if(|edit| edit.0 < start).is_some() {}
-                self.replay(on, by, slots, block, &mut edits, output);
+                self.replay(on, by, block, &mut edits, output);
             }
         }
         join(&mut self.found, &mut output.debug_locations);
     }
 
-    fn read_requests(&mut self, func: &impl Function, on: &Input<'_>, fold: &Fold) {
+    fn read_requests(&mut self, func: &impl Function, on: Input<'_>) {
         self.requests.clear();
         self.active.clear();
         self.found.clear();
@@ -134,66 +148,37 @@ impl DebugLocations {
             if value.is_valid() && from < to {
                 let (from, to) = (ProgPoint::before(from), ProgPoint::before(to));
                 let home = on.code.values[value].block;
-                self.requests.push(Request { value: fold.folded_to(value), home, from, to, label, number });
+                self.requests.push(Request { value: on.fold.folded_to(value), home, from, to, label, number });
             }
         }
         self.requests.sort_by_key(|request| request.from);
     }
 
-    /// Lists from where on spilled values are in their slots, by value.
-    fn list_stores(&mut self, on: &Input<'_>, by: &Decisions<'_>) {
-        self.stored.clear();
-        for store in &by.stores.stores {
-            self.stored.push(match store.place {
-                StorePlace::After(_) => (store.value, on.code.values[store.value].block, false),
-                StorePlace::Entry(block) | StorePlace::FromBranch(block) => (store.value, block, true),
-            });
-        }
-        for &value in &by.forward.spilled {
-            if by.forward.spills[value].memory == Memory::Born {
-                let def = on.code.values[value];
-                self.stored.push((value, def.block, def.is_param));
-            }
-        }
-        self.stored.sort_unstable();
-    }
-
-    fn is_in_slot_at_start(&self, on: &Input<'_>, by: &Decisions<'_>, block: Block, value: Value) -> bool {
-        let start = on.flow.start(block);
-        if by.forward.spills[value].end < start {
-            return false;
-        }
-        let first = self.stored.partition_point(|stored| stored.0 < value);
-        self.stored[first..]
-            .iter()
-            .take_while(|stored| stored.0 == value)
-            .any(|&(_, at, from_start)| if at == block { from_start } else { on.flow.dominators.dominates(at, block) })
-    }
-
     /// Walks one block.
     fn replay(
         &mut self,
-        on: &Input<'_>,
-        by: &Decisions<'_>,
-        slots: &Slots,
+        on: Input<'_>,
+        by: &impl Residence,
         block: Block,
-        edits: &mut core::iter::Peekable<impl Iterator<Item = (ProgPoint, bool, Allocation, Allocation)>>,
+        edits: &mut core::iter::Peekable<impl Iterator<Item = EditAt>>,
         output: &Output,
     ) {
         for index in 0..self.here.len() {
             let value = self.here[index].value;
-            let in_slot = self.is_in_slot_at_start(on, by, block, value);
+            let in_slot = by.is_in_slot_at_start(block, value);
             self.tracks[value] = Track { wanted: true, in_slot, ..NOWHERE };
             self.changed.push(value);
         }
-        for at in by.forward.at_entry(block) {
-            self.put(at.value, Allocation::reg(at.reg), false);
-        }
+        let here = core::mem::take(&mut self.here);
+        by.at_start(block, here.iter().map(|request| request.value), &mut |value, reg| {
+            self.put(value, Allocation::reg(reg), false);
+        });
+        self.here = here;
         for inst in on.flow.graph.first(block).0..on.flow.graph.end(block).0 {
             let inst = Inst(inst);
-            self.edits_at(on, by, slots, ProgPoint::before(inst), edits);
-            self.execute(on, by, slots, inst, output);
-            self.edits_at(on, by, slots, ProgPoint::after(inst), edits);
+            self.edits_at(on, by, ProgPoint::before(inst), edits);
+            self.execute(on, by, inst, output);
+            self.edits_at(on, by, ProgPoint::after(inst), edits);
         }
         let end = ProgPoint::before(on.flow.graph.end(block));
         for index in 0..self.here.len() {
@@ -209,41 +194,39 @@ impl DebugLocations {
     /// Follows the edits at `point`, then says where the values are that they have moved.
     fn edits_at(
         &mut self,
-        on: &Input<'_>,
-        by: &Decisions<'_>,
-        slots: &Slots,
+        on: Input<'_>,
+        by: &impl Residence,
         point: ProgPoint,
-        edits: &mut core::iter::Peekable<impl Iterator<Item = (ProgPoint, bool, Allocation, Allocation)>>,
+        edits: &mut core::iter::Peekable<impl Iterator<Item = EditAt>>,
     ) {
         while let Some((_, leads_in, from, to)) = edits.next_if(|edit| edit.0 <= point) {
             if !leads_in {
-                let value = self.held_in(by, slots, from);
+                let value = self.held_in(by, from);
                 let class = from.as_reg().or(to.as_reg()).map_or(RegClass::Int, PReg::class);
-                self.overwrite(on, by, slots, to, class);
+                self.overwrite(on, by, to, class);
                 if let Some(value) = value {
-                    let has_slot = to.is_stack() && by.forward.spills[value].memory != Memory::Never;
-                    let in_own_slot = has_slot && by.slot(slots, value) == to;
+                    let in_own_slot = to.is_stack() && by.slot(value) == Some(to);
                     self.put(value, to, in_own_slot);
                 }
             }
         }
         while let Some(value) = self.changed.pop() {
-            self.settle(by, slots, value, point);
+            self.settle(by, value, point);
         }
     }
 
-    fn execute(&mut self, on: &Input<'_>, by: &Decisions<'_>, slots: &Slots, inst: Inst, output: &Output) {
+    fn execute(&mut self, on: Input<'_>, by: &impl Residence, inst: Inst, output: &Output) {
         let clobbers = on.code.clobber_sets[on.code.insts[inst].clobbers()];
         for index in 0..PReg::NUM_INDEX {
             if clobbers.get(index >> 6).is_some_and(|mask| mask >> (index & 63) & 1 != 0) {
                 let reg = PReg::from_index(index);
-                self.overwrite(on, by, slots, Allocation::reg(reg), reg.class());
+                self.overwrite(on, by, Allocation::reg(reg), reg.class());
             }
         }
         let ops = on.code.op_range(inst);
         for index in ops.clone().filter(|&index| on.code.ops[OpIndex::new(index)].is_def()) {
             let class = RegClass::ALL[on.code.ops[OpIndex::new(index)].class()];
-            self.overwrite(on, by, slots, output.allocs[index], class);
+            self.overwrite(on, by, output.allocs[index], class);
         }
         for index in ops.filter(|&index| on.code.ops[OpIndex::new(index)].is_def()) {
             let value = on.code.ops[OpIndex::new(index)].value;
@@ -252,31 +235,31 @@ impl DebugLocations {
     }
 
     /// The wanted value in a place.
-    fn held_in(&self, by: &Decisions<'_>, slots: &Slots, place: Allocation) -> Option<Value> {
+    fn held_in(&self, by: &impl Residence, place: Allocation) -> Option<Value> {
         match place.as_reg() {
             Some(reg) => Some(self.in_reg[reg.index()]).filter(|value| value.is_valid()),
             None => {
-                let here = |value: &Value| self.tracks[*value].in_slot && by.slot(slots, *value) == place;
+                let here = |value: &Value| self.tracks[*value].in_slot && by.slot(*value) == Some(place);
                 self.here.iter().map(|request| request.value).find(here)
             }
         }
     }
 
     /// What was in the place is there no more, now that it holds a value of the class.
-    fn overwrite(&mut self, on: &Input<'_>, by: &Decisions<'_>, slots: &Slots, place: Allocation, class: RegClass) {
+    fn overwrite(&mut self, on: Input<'_>, by: &impl Residence, place: Allocation, class: RegClass) {
         if let Some(reg) = place.as_reg() {
-            if let Some(value) = self.held_in(by, slots, place) {
+            if let Some(value) = self.held_in(by, place) {
                 self.in_reg[reg.index()] = Value::invalid();
                 self.tracks[value].regs &= !(1 << reg.hw_enc());
                 self.changed.push(value);
             }
         } else if let Some(slot) = place.as_stack() {
-            let words = by.shape.words(slot, class);
+            let words = on.shape.words(slot, class);
             for request in &self.here {
                 let value = request.value;
                 if self.tracks[value].in_slot
-                    && let Some(own) = by.slot(slots, value).as_stack()
-                    && let own = by.shape.words(own, on.code.values[value].class)
+                    && let Some(own) = by.slot(value).and_then(Allocation::as_stack)
+                    && let own = on.shape.words(own, on.code.values[value].class)
                     && own.start < words.end
                     && words.start < own.end
                 {
@@ -302,7 +285,7 @@ impl DebugLocations {
     }
 
     /// From `point` on, reports `value` where it is now: where it was, if it still is there.
-    fn settle(&mut self, by: &Decisions<'_>, slots: &Slots, value: Value, point: ProgPoint) {
+    fn settle(&mut self, by: &impl Residence, value: Value, point: ProgPoint) {
         let track = self.tracks[value];
         let stays = match track.place.as_reg() {
             Some(reg) => track.regs >> reg.hw_enc() & 1 != 0,
@@ -316,7 +299,7 @@ impl DebugLocations {
         self.tracks[value].place = if self.a_register_of(value).is_some() {
             self.a_register_of(value)
         } else if track.in_slot {
-            by.slot(slots, value)
+            by.slot(value).unwrap_or_default()
         } else {
             Allocation::none()
         };
@@ -373,10 +356,10 @@ fn join(found: &mut [Found], locations: &mut Vec<(u32, ProgPoint, ProgPoint, All
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FuncBuilder, MachineEnv, Operand, Options, PRegSet, check, run};
+    use crate::{Algorithm, FuncBuilder, MachineEnv, Operand, Options, PRegSet, check, run};
     use alloc::format;
 
-    /// Four values in two registers: one is in a register, then in its slot, then in a register again.
+    /// Three values in two registers: where the first is.
     #[test]
     fn a_value_is_followed_from_its_register_to_its_slot_and_back() {
         let mut b = FuncBuilder::new();
@@ -391,14 +374,16 @@ mod tests {
         func.debug_labels = alloc::vec![(values[0], Inst::new(0), Inst::new(5), 7)];
         let mut env = MachineEnv::default();
         env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 0b11);
-        let output = run(&func, &env, &Options::default()).expect("allocatable");
-        check::check(&func, &env, &output).expect("right");
-        let found: Vec<_> = output
-            .debug_locations
-            .iter()
-            .map(|(label, from, to, at)| format!("{label}: {from} to {to} in {at}"))
-            .collect();
-        assert_eq!(found, ["7: after inst0 to after inst2 in p0i", "7: after inst2 to before inst5 in stack0"],);
+        for algorithm in [Algorithm::Thorough, Algorithm::Backtracking] {
+            let output = run(&func, &env, &Options { algorithm, ..Options::default() }).expect("allocatable");
+            check::check(&func, &env, &output).expect("right");
+            let line = |(label, from, to, at): &(u32, ProgPoint, ProgPoint, Allocation)| {
+                format!("{label}: {from} to {to} in {at}")
+            };
+            let found: Vec<_> = output.debug_locations.iter().map(line).collect();
+            let expected = ["7: after inst0 to after inst2 in p0i", "7: after inst2 to before inst5 in stack0"];
+            assert_eq!(found, expected, "{algorithm:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,63 @@
+//! Where values are at the start of each block, for debug locations: in the registers that the forward pass recorded,
+//! and in the slots of those values whose store dominates the block and whose stretch of the slot it lies in.
+
+use super::edits::Decisions;
+use super::forward::{Input, Memory};
+use super::stores::StorePlace;
+use crate::code::Value;
+use crate::debug::Residence;
+use crate::ir::{Block, PReg};
+use crate::output::Allocation;
+use crate::slots::Slots;
+use alloc::vec::Vec;
+
+/// The answers, made for one function.
+pub(crate) struct Residents<'a> {
+    on: &'a Input<'a>,
+    by: &'a Decisions<'a>,
+    slots: &'a Slots,
+    /// Blocks from which on a value is in its slot; with `true`, from their very start.
+    stored: Vec<(Value, Block, bool)>,
+}
+
+impl<'a> Residents<'a> {
+    pub(crate) fn new(on: &'a Input<'a>, by: &'a Decisions<'a>, slots: &'a Slots) -> Self {
+        let mut stored: Vec<(Value, Block, bool)> = Vec::new();
+        for store in &by.stores.stores {
+            stored.push(match store.place {
+                StorePlace::After(_) => (store.value, on.code.values[store.value].block, false),
+                StorePlace::Entry(block) | StorePlace::FromBranch(block) => (store.value, block, true),
+            });
+        }
+        for &value in &by.forward.spilled {
+            if by.forward.spills[value].memory == Memory::Born {
+                let def = on.code.values[value];
+                stored.push((value, def.block, def.is_param));
+            }
+        }
+        stored.sort_unstable();
+        Self { on, by, slots, stored }
+    }
+}
+
+impl Residence for Residents<'_> {
+    fn at_start(&self, block: Block, _: impl Iterator<Item = Value>, put: &mut impl FnMut(Value, PReg)) {
+        self.by.forward.at_entry(block).iter().for_each(|at| put(at.value, at.reg));
+    }
+
+    fn is_in_slot_at_start(&self, block: Block, value: Value) -> bool {
+        let Self { on, by, .. } = self;
+        if by.forward.spills[value].end < on.flow.start(block) {
+            return false;
+        }
+        let first = self.stored.partition_point(|stored| stored.0 < value);
+        self.stored[first..]
+            .iter()
+            .take_while(|stored| stored.0 == value)
+            .any(|&(_, at, from_start)| if at == block { from_start } else { on.flow.dominators.dominates(at, block) })
+    }
+
+    fn slot(&self, value: Value) -> Option<Allocation> {
+        (self.by.forward.spills[value].memory != Memory::Never).then(|| self.by.slot(self.slots, value))
+    }
+}
