@@ -18,8 +18,13 @@ fn a_second_run_allocates_next_to_nothing() {
         };
         let (first, second) = (all(), all());
         println!("{}: {first:?}, then {second:?}", algorithm.name());
-        // What is left are lists of slots that grow a little, since they serve another slot each time.
-        assert!(second.count_total <= 2 * problems.len() as u64, "{second:?}");
-        assert!(second.bytes_total * 100 < first.bytes_total, "{first:?} {second:?}");
+        if matches!(algorithm, Algorithm::Thorough | Algorithm::Quick) {
+            // What is left are lists of slots that grow a little, since they serve another slot each time.
+            assert!(second.count_total <= 2 * problems.len() as u64, "{second:?}");
+            assert!(second.bytes_total * 100 < first.bytes_total, "{first:?} {second:?}");
+        } else {
+            // Of the backtracking allocator also the ordered maps of who has which register: a node for about ten bundles.
+            assert!(second.bytes_total * 6 < first.bytes_total, "{first:?} {second:?}");
+        }
     }
 }
