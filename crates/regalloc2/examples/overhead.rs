@@ -85,7 +85,7 @@ fn measure(
                 black_box(regalloc2::run_with_ctx(&client, &problem.env, &options, &mut ctx)?);
                 face = face.min(start.elapsed());
             } else {
-                black_box(regatta::run_with_ctx(&problem.func, &problem.env, &options_inside, &mut context)?);
+                black_box(regatta::run_with_ctx(&client, &problem.env, &options_inside, &mut context)?);
                 direct = direct.min(start.elapsed());
             }
         }

@@ -2,71 +2,80 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test needs a part of this")]
 
-use regalloc2::{Block, Function, Inst, InstRange, Operand, PRegSet, RegClass, VReg};
-use regatta::{Func, Problem};
+use regalloc2::{Block, Inst, InstRange, Operand, PRegSet, RegClass, VReg};
+use regatta::{Func, InstKind, Problem};
 use std::path::PathBuf;
 
-/// A function in plain vectors, behind this interface.
+/// A function in plain vectors, behind this interface and regatta's.
 #[derive(Clone, Copy, Debug)]
 pub struct Client<'a>(pub &'a Func);
 
-impl Function for Client<'_> {
-    fn num_insts(&self) -> usize {
-        self.0.insts.len()
-    }
-    fn num_blocks(&self) -> usize {
-        self.0.blocks.len()
-    }
-    fn entry_block(&self) -> Block {
-        self.0.entry
-    }
-    fn block_insns(&self, block: Block) -> InstRange {
-        regatta::Function::block_insns(self.0, block)
-    }
-    fn block_succs(&self, block: Block) -> &[Block] {
-        regatta::Function::block_succs(self.0, block)
-    }
-    fn block_preds(&self, block: Block) -> &[Block] {
-        regatta::Function::block_preds(self.0, block)
-    }
-    fn block_params(&self, block: Block) -> &[VReg] {
-        regatta::Function::block_params(self.0, block)
-    }
-    fn is_ret(&self, insn: Inst) -> bool {
-        regatta::Function::is_ret(self.0, insn)
-    }
-    fn is_branch(&self, insn: Inst) -> bool {
-        regatta::Function::is_branch(self.0, insn)
-    }
-    fn branch_blockparams(&self, block: Block, insn: Inst, succ_idx: usize) -> &[VReg] {
-        regatta::Function::branch_blockparams(self.0, block, insn, succ_idx)
-    }
-    fn inst_operands(&self, insn: Inst) -> &[Operand] {
-        regatta::Function::inst_operands(self.0, insn)
-    }
-    fn inst_clobbers(&self, insn: Inst) -> PRegSet {
-        regatta::Function::inst_clobbers(self.0, insn)
-    }
-    fn num_vregs(&self) -> usize {
-        self.0.num_vregs
-    }
-    fn debug_value_labels(&self) -> &[(VReg, Inst, Inst, u32)] {
-        &self.0.debug_labels
-    }
-    /// Cranelift knows the sizes only of the classes that its machine has registers of, and panics when asked for others.
-    fn spillslot_size(&self, regclass: RegClass) -> usize {
-        match self.0.spillslot_size[regclass as usize] {
-            0 => panic!("the machine has no registers of class {regclass:?}"),
-            size => usize::from(size),
+/// Implements one of the two traits: both with the same code, so that a comparison of the two compares what is behind them.
+macro_rules! implement {
+    ($function:path) => {
+        impl $function for Client<'_> {
+            fn num_insts(&self) -> usize {
+                self.0.insts.len()
+            }
+            fn num_blocks(&self) -> usize {
+                self.0.blocks.len()
+            }
+            fn entry_block(&self) -> Block {
+                self.0.entry
+            }
+            fn block_insns(&self, block: Block) -> InstRange {
+                self.0.blocks[block.index()].insts
+            }
+            fn block_succs(&self, block: Block) -> &[Block] {
+                &self.0.blocks[block.index()].succs
+            }
+            fn block_preds(&self, block: Block) -> &[Block] {
+                &self.0.blocks[block.index()].preds
+            }
+            fn block_params(&self, block: Block) -> &[VReg] {
+                &self.0.blocks[block.index()].params
+            }
+            fn is_ret(&self, insn: Inst) -> bool {
+                self.0.insts[insn.index()].kind == InstKind::Ret
+            }
+            fn is_branch(&self, insn: Inst) -> bool {
+                self.0.insts[insn.index()].kind == InstKind::Branch
+            }
+            fn branch_blockparams(&self, block: Block, _: Inst, succ_idx: usize) -> &[VReg] {
+                &self.0.blocks[block.index()].args[succ_idx]
+            }
+            fn inst_operands(&self, insn: Inst) -> &[Operand] {
+                &self.0.insts[insn.index()].operands
+            }
+            fn inst_clobbers(&self, insn: Inst) -> PRegSet {
+                self.0.insts[insn.index()].clobbers
+            }
+            fn num_vregs(&self) -> usize {
+                self.0.num_vregs
+            }
+            fn debug_value_labels(&self) -> &[(VReg, Inst, Inst, u32)] {
+                &self.0.debug_labels
+            }
+            /// Cranelift knows the sizes only of the classes that its machine has registers of, and panics when asked for
+            /// others.
+            fn spillslot_size(&self, regclass: RegClass) -> usize {
+                match self.0.spillslot_size[regclass as usize] {
+                    0 => panic!("the machine has no registers of class {regclass:?}"),
+                    size => usize::from(size),
+                }
+            }
+            fn multi_spillslot_named_by_last_slot(&self) -> bool {
+                self.0.named_by_last_slot
+            }
+            fn allow_multiple_vreg_defs(&self) -> bool {
+                self.0.multiple_defs
+            }
         }
-    }
-    fn multi_spillslot_named_by_last_slot(&self) -> bool {
-        self.0.named_by_last_slot
-    }
-    fn allow_multiple_vreg_defs(&self) -> bool {
-        self.0.multiple_defs
-    }
+    };
 }
+
+implement!(regalloc2::Function);
+implement!(regatta::Function);
 
 /// The programs of the repository's corpus: name and functions.
 pub fn corpus() -> Vec<(String, Vec<Problem>)> {
