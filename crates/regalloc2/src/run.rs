@@ -67,7 +67,7 @@ pub fn run_with_ctx<'a, F: Function>(
         Algorithm::Ion => regatta::Algorithm::Thorough,
         Algorithm::Fastalloc => regatta::Algorithm::Quick,
     };
-    let options_inside = regatta::Options { algorithm, validate: false };
+    let options_inside = regatta::Options { algorithm, ..regatta::Options::default() };
     let Ctx { output, inner } = ctx;
     // Regatta fills the vectors that the client sees.
     output.swap_storage(&mut inner.output);

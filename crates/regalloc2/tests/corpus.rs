@@ -44,7 +44,7 @@ fn every_checker_accepts_every_allocation() {
                 ra2::check(&problem, &output).unwrap_or_else(|why| panic!("{name} function {n}, {algorithm:?}: {why}"));
 
                 // And it is what the library itself would say.
-                let options = regatta::Options { algorithm: inside, validate: false };
+                let options = regatta::Options { algorithm: inside, ..regatta::Options::default() };
                 let mut direct = regatta::run(&problem.func, &problem.env, &options).expect("allocated before");
                 direct.stats = regatta::Stats::default();
                 assert!(output == direct, "{name} function {n}, {algorithm:?}");
@@ -89,7 +89,7 @@ fn the_face_asks_nothing_of_the_heap() {
     let (mut ctx, mut inside) = (Ctx::default(), regatta::Context::default());
     for (algorithm, direct) in ALGORITHMS {
         let options = RegallocOptions { algorithm, ..RegallocOptions::default() };
-        let options_inside = regatta::Options { algorithm: direct, validate: false };
+        let options_inside = regatta::Options { algorithm: direct, ..regatta::Options::default() };
         for problem in &problems {
             let ours = allocation_counter::measure(|| {
                 run_with_ctx(&Client(&problem.func), &problem.env, &options, &mut ctx).expect("allocatable");
