@@ -250,10 +250,22 @@ pub fn run_with_ctx<'a>(
         check::validate(func, env)?;
     }
     let Context { output, ssa, backtracking } = context;
-    match options.algorithm {
-        Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, output)?,
-        Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, output)?,
-        Algorithm::Backtracking => backtracking.run(func, env, options.slot_layout, output)?,
+    let result = match options.algorithm {
+        Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, output),
+        Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, output),
+        Algorithm::Backtracking => backtracking.run(func, env, options.slot_layout, output),
+    };
+    match result {
+        Ok(()) => Ok(&context.output),
+        Err(error @ Error::Undefined { .. }) => Err(where_undefined(func, env, error)),
+        Err(error) => Err(error),
     }
-    Ok(&context.output)
+}
+
+/// An allocator notices that a value is live where it has not been defined; the validator knows which use makes it so.
+fn where_undefined(func: &impl Function, env: &MachineEnv, error: Error) -> Error {
+    match check::validate(func, env) {
+        Err(precise @ (Error::Undefined { .. } | Error::NotDominated { .. })) => precise,
+        _ => error,
+    }
 }
