@@ -4,7 +4,7 @@
 //! stable sort turns into that of the code where the two differ.
 
 use super::interference::Registers;
-use super::memory::{Memory, is_stored_already};
+use super::memory::is_stored_already;
 use super::places::{Input, Places, Target, Transfer};
 use super::points::Point;
 use crate::code::Value;
@@ -24,7 +24,6 @@ pub(crate) struct Edits {
 pub(crate) struct Decisions<'a> {
     pub(crate) machine: &'a Machine,
     pub(crate) registers: &'a PerClass<Registers>,
-    pub(crate) memory: &'a Memory,
     pub(crate) in_memory: &'a TypedVec<Value, bool>,
     pub(crate) shape: SlotShape,
 }
@@ -35,7 +34,7 @@ impl Edits {
         &mut self,
         on: Input<'_>,
         by: &Decisions<'_>,
-        places: &mut Places,
+        places: &Places,
         slots: &mut Slots,
         slot: impl Fn(&Slots, Value) -> Allocation,
         output: &mut Output,
@@ -43,8 +42,6 @@ impl Edits {
         for operand in &places.slot_operands {
             output.allocs[operand.op.index()] = slot(slots, operand.value);
         }
-        places.transfers.extend_from_slice(&by.memory.stores);
-        places.transfers.sort_by_key(|transfer| transfer.key);
         output.edits.clear();
         for group in places.transfers.chunk_by(|a, b| a.key == b.key) {
             let point = point_of(on, group[0].key);

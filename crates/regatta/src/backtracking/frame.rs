@@ -11,7 +11,7 @@
 
 use super::bundles::SpillSet;
 use super::memory::{Memory, Read};
-use super::places::{Input, Places};
+use super::places::{Input, Places, Target};
 use super::points::{Point, Points};
 use crate::code::Value;
 use crate::ir::entity::TypedVec;
@@ -23,6 +23,8 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tenant {
     pub(crate) class: RegClass,
+    /// May it share with another class? Not if it is moved at the same time as one of these.
+    pub(crate) shares: bool,
     start: u32,
     end: u32,
 }
@@ -46,7 +48,8 @@ impl Tenants {
         for (class, stretches) in list {
             let start = tenants.stretches.len() as u32;
             tenants.stretches.extend_from_slice(stretches);
-            tenants.tenants.push(Tenant { class: *class, start, end: tenants.stretches.len() as u32 });
+            let end = tenants.stretches.len() as u32;
+            tenants.tenants.push(Tenant { class: *class, shares: true, start, end });
         }
         tenants
     }
@@ -76,6 +79,32 @@ impl Tenants {
             self.value(on, memory, list);
         }
         self.collect(on);
+        self.find_mixed_moves(on, places);
+    }
+
+    /// Finds the tenants that are moved at the same time as one of another class is moved the other way.
+    fn find_mixed_moves(&mut self, on: Input<'_>, places: &Places) {
+        for group in places.transfers.chunk_by(|a, b| a.key == b.key) {
+            let (mut read, mut written) = (0, 0);
+            for transfer in group {
+                let class = 1u8 << on.code.values[transfer.value].class.index();
+                read |= if transfer.from.is_none() { class } else { 0 };
+                written |= if matches!(transfer.to, Target::Slot(_)) { class } else { 0 };
+            }
+            if read == 0 || written == 0 || read == written && read.is_power_of_two() {
+                continue;
+            }
+            for transfer in group {
+                let from = transfer.from.is_none().then_some(transfer.value);
+                let to = if let Target::Slot(value) = transfer.to { Some(value) } else { None };
+                for value in from.into_iter().chain(to) {
+                    let number = self.tenant_of[on.bundles.set_of[value]];
+                    if let Some(tenant) = self.tenants.get_mut(number as usize) {
+                        tenant.shares = false;
+                    }
+                }
+            }
+        }
     }
 
     /// Where a value is in memory, given its reads.
@@ -129,7 +158,8 @@ impl Tenants {
             let set = list[0].0;
             self.tenant_of[set] = self.tenants.len() as u32;
             let class = on.bundles.sets[set].class;
-            self.tenants.push(Tenant { class, start: start as u32, end: self.stretches.len() as u32 });
+            let end = self.stretches.len() as u32;
+            self.tenants.push(Tenant { class, shares: true, start: start as u32, end });
         }
     }
 }

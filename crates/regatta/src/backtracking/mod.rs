@@ -72,13 +72,14 @@ impl BacktrackingAllocator {
         self.places.run(on, &mut output.allocs);
         self.cleanup.run(on, &machine, &mut self.places, &mut self.assign.registers, &output.allocs);
         self.memory.run(on, &self.places, &self.cleanup.in_memory);
+        self.places.add_stores(&self.memory.stores);
         self.tenants.run(on, &self.places, &self.memory);
         let shape = SlotShape::new(func, self.code.used_classes());
         self.slots.clear();
         match layout {
             SlotLayout::Packed => {
                 for (number, tenant) in self.tenants.tenants.iter().enumerate() {
-                    self.slots.add(tenant.class, self.tenants.stretches(number)[0].from);
+                    self.slots.add(tenant.class, self.tenants.stretches(number)[0].from, tenant.shares);
                 }
                 self.slots.run(shape, |number| self.tenants.stretches(number));
             }
@@ -99,13 +100,12 @@ impl BacktrackingAllocator {
         let by = edits::Decisions {
             machine: &machine,
             registers: &self.assign.registers,
-            memory: &self.memory,
             in_memory: &self.cleanup.in_memory,
             shape,
         };
         let (tenants, sets) = (&self.tenants, &self.bundles.set_of);
         let slot = |slots: &Slots, value| slots.place(tenants.number(sets[value]));
-        self.edits.run(on, &by, &mut self.places, &mut self.slots, slot, output);
+        self.edits.run(on, &by, &self.places, &mut self.slots, slot, output);
         output.num_spillslots = self.slots.words() as usize;
         Ok(())
     }

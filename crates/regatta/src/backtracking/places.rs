@@ -135,6 +135,12 @@ impl Places {
         self.transfers.sort_by_key(|transfer| transfer.key);
     }
 
+    /// Adds the stores of values to the transfers.
+    pub(crate) fn add_stores(&mut self, stores: &[Transfer]) {
+        self.transfers.extend_from_slice(stores);
+        self.transfers.sort_by_key(|transfer| transfer.key);
+    }
+
     fn list_pieces(&mut self, on: Input<'_>) {
         let values = on.code.values.len();
         self.piece_start.reset(values + 1, 0);

@@ -20,6 +20,7 @@ use crate::output::{Allocation, SpillSlot};
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use core::ops::Range;
 
 /// How many slots are searched for a gap.
 const GAP_PROBES: usize = 8;
@@ -65,6 +66,7 @@ impl Slot {
 #[derive(Clone, Copy, Debug)]
 struct Tenant {
     class: u8,
+    shares: bool,
     from: u32,
     index: u32,
 }
@@ -95,6 +97,13 @@ pub(crate) struct SlotShape {
 }
 
 impl SlotShape {
+    /// The words that a value of the class takes in a slot.
+    pub(crate) fn words(&self, slot: SpillSlot, class: RegClass) -> Range<usize> {
+        let size = self.size[class.index()] as usize;
+        let first = if self.named_by_last { (slot.index() + 1).saturating_sub(size) } else { slot.index() };
+        first..first + size
+    }
+
     /// Asks the client about the classes that `used` names: clients need not know the others.
     pub(crate) fn new(func: &impl Function, used: PerClass<bool>) -> Self {
         let size = |class: RegClass| {
@@ -123,10 +132,11 @@ impl Slots {
         self.words = words;
     }
 
-    /// Adds a tenant; tenants are numbered from 0.
-    pub(crate) fn add(&mut self, class: RegClass, first: u32) {
+    /// Adds a tenant; tenants are numbered from 0. It `shares` if it may take a part of a slot of another class. (It must not where it is
+    /// written at the same time as that is read: parallel moves know places, not their parts.)
+    pub(crate) fn add(&mut self, class: RegClass, first: u32, shares: bool) {
         let index = self.tenants.len() as u32;
-        self.tenants.push(Tenant { class: class as u8, from: first, index });
+        self.tenants.push(Tenant { class: class as u8, shares, from: first, index });
     }
 
     /// Finds a place for every tenant; `stretches` tells what one occupies.
@@ -177,9 +187,9 @@ impl Slots {
         self.free.clear();
         self.shared = self.slots.len();
         self.next_probe = 0;
-        for &Tenant { from, index, .. } in tenants {
+        for &Tenant { from, index, shares, .. } in tenants {
             let tenant = stretches(index as usize);
-            let number = self.find(from, tenant, size);
+            let number = self.find(from, tenant, shares, size);
             self.slots[number].add(tenant);
             if number >= self.shared {
                 self.free.push(Reverse((self.slots[number].end(), number as u32)));
@@ -189,7 +199,7 @@ impl Slots {
     }
 
     /// A slot that the tenant fits in; one of its own class is taken off the heap.
-    fn find(&mut self, from: u32, tenant: &[Stretch], size: u32) -> usize {
+    fn find(&mut self, from: u32, tenant: &[Stretch], shares: bool, size: u32) -> usize {
         if let Some(&Reverse((end, number))) = self.free.peek()
             && end < from
         {
@@ -211,7 +221,7 @@ impl Slots {
             count += 1;
         }
         self.free.extend(tried[..count].iter().copied());
-        found.or_else(|| self.find_shared(tenant)).unwrap_or_else(|| {
+        found.or_else(|| if shares { self.find_shared(tenant) } else { None }).unwrap_or_else(|| {
             self.slots.push(Slot { offset: self.words, taken: self.spare.pop().unwrap_or_default() });
             self.words += size;
             self.slots.len() - 1
@@ -270,16 +280,14 @@ mod tests {
         let mut slots = Slots::default();
         slots.clear();
         for (class, stretches) in tenants {
-            slots.add(*class, stretches[0].from);
+            slots.add(*class, stretches[0].from, true);
         }
         slots.run(shape, |k| &tenants[k].1);
         slots
     }
 
-    fn words_of(place: Allocation, shape: SlotShape, class: RegClass) -> core::ops::Range<usize> {
-        let size = shape.size[class.index()] as usize;
-        let first = place.index() - if shape.named_by_last { size - 1 } else { 0 };
-        first..first + size
+    fn words_of(place: Allocation, shape: SlotShape, class: RegClass) -> Range<usize> {
+        shape.words(SpillSlot::new(place.index()), class)
     }
 
     fn tenant() -> impl Strategy<Value = (RegClass, Vec<Stretch>)> {

@@ -17,7 +17,7 @@ use super::stores::StorePlace;
 use crate::code::Fold;
 use crate::code::{OpIndex, Value};
 use crate::ir::entity::TypedVec;
-use crate::ir::{Block, Function, Inst, PReg, PerClass};
+use crate::ir::{Block, Function, Inst, PReg, PerClass, RegClass};
 use crate::output::{Allocation, Output, ProgPoint};
 use crate::slots::Slots;
 use alloc::vec::Vec;
@@ -191,9 +191,9 @@ impl DebugLocations {
         }
         for inst in on.flow.graph.first(block).0..on.flow.graph.end(block).0 {
             let inst = Inst(inst);
-            self.edits_at(by, slots, ProgPoint::before(inst), edits);
+            self.edits_at(on, by, slots, ProgPoint::before(inst), edits);
             self.execute(on, by, slots, inst, output);
-            self.edits_at(by, slots, ProgPoint::after(inst), edits);
+            self.edits_at(on, by, slots, ProgPoint::after(inst), edits);
         }
         let end = ProgPoint::before(on.flow.graph.end(block));
         for index in 0..self.here.len() {
@@ -209,6 +209,7 @@ impl DebugLocations {
     /// Follows the edits at `point`, then says where the values are that they have moved.
     fn edits_at(
         &mut self,
+        on: &Input<'_>,
         by: &Decisions<'_>,
         slots: &Slots,
         point: ProgPoint,
@@ -217,7 +218,8 @@ impl DebugLocations {
         while let Some((_, leads_in, from, to)) = edits.next_if(|edit| edit.0 <= point) {
             if !leads_in {
                 let value = self.held_in(by, slots, from);
-                self.overwrite(by, slots, to);
+                let class = from.as_reg().or(to.as_reg()).map_or(RegClass::Int, PReg::class);
+                self.overwrite(on, by, slots, to, class);
                 if let Some(value) = value {
                     let has_slot = to.is_stack() && by.forward.spills[value].memory != Memory::Never;
                     let in_own_slot = has_slot && by.slot(slots, value) == to;
@@ -234,12 +236,14 @@ impl DebugLocations {
         let clobbers = on.code.clobber_sets[on.code.insts[inst].clobbers()];
         for index in 0..PReg::NUM_INDEX {
             if clobbers.get(index >> 6).is_some_and(|mask| mask >> (index & 63) & 1 != 0) {
-                self.overwrite(by, slots, Allocation::reg(PReg::from_index(index)));
+                let reg = PReg::from_index(index);
+                self.overwrite(on, by, slots, Allocation::reg(reg), reg.class());
             }
         }
         let ops = on.code.op_range(inst);
         for index in ops.clone().filter(|&index| on.code.ops[OpIndex::new(index)].is_def()) {
-            self.overwrite(by, slots, output.allocs[index]);
+            let class = RegClass::ALL[on.code.ops[OpIndex::new(index)].class()];
+            self.overwrite(on, by, slots, output.allocs[index], class);
         }
         for index in ops.filter(|&index| on.code.ops[OpIndex::new(index)].is_def()) {
             let value = on.code.ops[OpIndex::new(index)].value;
@@ -258,16 +262,29 @@ impl DebugLocations {
         }
     }
 
-    /// What was in the place is there no more.
-    fn overwrite(&mut self, by: &Decisions<'_>, slots: &Slots, place: Allocation) {
-        let Some(value) = self.held_in(by, slots, place) else { return };
+    /// What was in the place is there no more, now that it holds a value of the class.
+    fn overwrite(&mut self, on: &Input<'_>, by: &Decisions<'_>, slots: &Slots, place: Allocation, class: RegClass) {
         if let Some(reg) = place.as_reg() {
-            self.in_reg[reg.index()] = Value::invalid();
-            self.tracks[value].regs &= !(1 << reg.hw_enc());
-        } else {
-            self.tracks[value].in_slot = false;
+            if let Some(value) = self.held_in(by, slots, place) {
+                self.in_reg[reg.index()] = Value::invalid();
+                self.tracks[value].regs &= !(1 << reg.hw_enc());
+                self.changed.push(value);
+            }
+        } else if let Some(slot) = place.as_stack() {
+            let words = by.shape.words(slot, class);
+            for request in &self.here {
+                let value = request.value;
+                if self.tracks[value].in_slot
+                    && let Some(own) = by.slot(slots, value).as_stack()
+                    && let own = by.shape.words(own, on.code.values[value].class)
+                    && own.start < words.end
+                    && words.start < own.end
+                {
+                    self.tracks[value].in_slot = false;
+                    self.changed.push(value);
+                }
+            }
         }
-        self.changed.push(value);
     }
 
     fn put(&mut self, value: Value, place: Allocation, in_own_slot: bool) {
@@ -356,7 +373,7 @@ fn join(found: &mut [Found], locations: &mut Vec<(u32, ProgPoint, ProgPoint, All
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FuncBuilder, MachineEnv, Operand, Options, PRegSet, RegClass, check, run};
+    use crate::{FuncBuilder, MachineEnv, Operand, Options, PRegSet, check, run};
     use alloc::format;
 
     /// Four values in two registers: one is in a register, then in its slot, then in a register again.

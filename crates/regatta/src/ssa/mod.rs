@@ -120,7 +120,8 @@ fn lay_out_frame(func: &impl Function, code: &Code, sets: &spill_sets::SpillSets
     let shape = SlotShape::new(func, code.used_classes());
     slots.clear();
     for &set in &sets.whole {
-        slots.add(sets.class(set), sets.stretches(set)[0].from);
+        // What is written where it is read has that position in common with it, so all may share.
+        slots.add(sets.class(set), sets.stretches(set)[0].from, true);
     }
     slots.run(shape, |tenant| sets.stretches(sets.whole[tenant]));
     shape
