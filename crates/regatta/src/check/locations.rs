@@ -233,7 +233,11 @@ mod tests {
             |reg, slot| (ProgPoint::before(Inst::new(0)), Edit::Move { from: Allocation::reg(reg), to: stack(slot) });
         let edits = vec![store(int, 2), store(int, 3), store(int, 4), store(float, 2)];
         let output = Output { num_spillslots: 5, edits, ..Output::default() };
-        let locs = Locations::new(&FuncBuilder::new().finish(), &output);
+        // Sizes are asked of classes that occur.
+        let mut b = FuncBuilder::new();
+        let params = [RegClass::Int, RegClass::Float].map(|class| b.vreg(class));
+        b.block(&params);
+        let locs = Locations::new(&b.finish(), &output);
         assert_eq!(locs.len(), 2 + 4);
 
         let short = [2, 3, 4].map(|slot| locs.of(stack(slot), RegClass::Int));
