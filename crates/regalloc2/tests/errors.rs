@@ -3,11 +3,12 @@
 mod support;
 
 use regalloc2::{
-    Algorithm, Block, Inst, MachineEnv, Operand, PReg, PRegSet, RegAllocError, RegClass, RegallocOptions, VReg, run,
+    Algorithm, Block, Ctx, Inst, MachineEnv, Operand, PReg, PRegSet, RegAllocError, RegClass, RegallocOptions, VReg,
+    run, run_with_ctx,
 };
 use regatta::{Func, FuncBuilder, InstKind};
 use regatta_compare::ra2;
-use support::Client;
+use support::{Client, in_regattas_form};
 
 fn machine(registers: usize) -> MachineEnv {
     let mut env = MachineEnv::default();
@@ -86,6 +87,19 @@ fn the_function_is_right_before_something_is_changed() {
     run(&Client(&diamond()), &machine(2), &options).expect("nothing wrong");
     ra2::regalloc2::run(&ra2::Adapter::new(&diamond()), &ra2::machine_env(&machine(2)), &Default::default())
         .expect("nothing wrong");
+}
+
+#[test]
+fn storage_serves_again_after_an_error() {
+    let (good, bad) = (diamond(), with(|f| f.insts[2].operands.push(Operand::reg_use(v(0)))));
+    let (env, options) = (machine(2), RegallocOptions::default());
+    let mut ctx = Ctx::default();
+    let fresh = run(&Client(&good), &env, &options).expect("nothing wrong");
+    for _ in 0..2 {
+        run_with_ctx(&Client(&bad), &env, &options, &mut ctx).expect_err("there is something wrong");
+        let used = run_with_ctx(&Client(&good), &env, &options, &mut ctx).expect("nothing wrong");
+        assert_eq!(in_regattas_form(used), in_regattas_form(&fresh));
+    }
 }
 
 #[test]
