@@ -58,7 +58,7 @@ fn a_load_that_is_missing() {
     let problem = problem();
     let mut output = allocate(&problem);
     output.edits.pop();
-    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"");
+    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"operand 1 of inst3 (use v1i reg) is in p0i, which holds no known value");
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_load_from_the_wrong_slot() {
     let (_, Edit::Move { from, .. }) = output.edits.last_mut().expect("a load");
     *from = Allocation::stack(SpillSlot::new(1));
     output.num_spillslots = 2;
-    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"");
+    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"operand 1 of inst3 (use v1i reg) is in p0i, which holds no known value");
 }
 
 #[test]
@@ -78,7 +78,10 @@ fn a_move_from_stack_to_stack() {
     let (_, Edit::Move { from, to }) = output.edits.last_mut().expect("a load");
     (*from, *to) = (Allocation::stack(SpillSlot::new(0)), Allocation::stack(SpillSlot::new(1)));
     output.num_spillslots = 2;
-    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"");
+    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"
+    the move from stack0 to stack1 before inst3: both are on the stack
+    operand 1 of inst3 (use v1i reg) is in p0i, which holds no known value
+    ");
 }
 
 #[test]
@@ -86,7 +89,10 @@ fn an_operand_on_the_stack_that_must_be_in_a_register() {
     let problem = problem();
     let mut output = allocate(&problem);
     output.allocs[0] = Allocation::stack(SpillSlot::new(0));
-    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"");
+    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"
+    operand 0 of inst0 (def v0i reg) is in stack0: it must be in a register
+    operand 0 of inst3 (use v0i reg) is in p1i, which holds no known value
+    ");
 }
 
 #[test]
@@ -94,7 +100,10 @@ fn an_operand_without_a_location() {
     let problem = problem();
     let mut output = allocate(&problem);
     output.allocs[3] = Allocation::none();
-    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"");
+    insta::assert_snapshot!(verdict(&problem, &output).expect("wrong"), @"
+    operand 1 of inst3 (use v1i reg) is in none: 0x0 is the encoding of no place
+    operand 1 of inst3 (use v1i reg) is in none, which holds no known value
+    ");
 }
 
 #[test]
