@@ -22,7 +22,7 @@
 //! | [`RegAllocError`] | regatta tells more kinds of error apart |
 //! | [`Ctx`], [`RegallocOptions`], [`Algorithm`], [`run`] | other names |
 //! | [`checker`], [`ssa`] | regatta's checker and validator, driven in this interface's way |
-//! | [`indexset`], [`define_index!`], `serialize` | tools that regatta has no use for |
+//! | [`indexset`], [`define_index!`], `serialize`, `fuzzing` | tools that regatta has no use for |
 //!
 //! # Where it differs
 //!
@@ -30,15 +30,20 @@
 //! - `Display` and `Debug` of some types read differently.
 //! - Statistics count what there is in this allocator; the others stay 0 (see [`Output::stats`]).
 //! - The checker checks more: also the frame's layout and what is said for debuggers.
-//! - The feature `fuzzing`, by which the other crate tests its own insides, is not there.
+//! - The feature `fuzzing` makes random functions and tests both algorithms with them. The other crate's also tests two of its
+//!   private parts (dominators and parallel moves), and makes random register classes, positions and constraints.
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "fuzzing")]
+extern crate std;
 
 mod cfg;
 pub mod checker;
 mod error;
 mod function;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod index;
 pub mod indexset;
 mod listing;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const FEATURES: &str = "checker,enable-serde,trace-log";
+const FEATURES: &str = "checker,enable-serde,fuzzing,trace-log";
 
 /// The interface of the crate whose place this one takes.
 ///
