@@ -15,6 +15,7 @@
 //! that would stay in memory for less than the price of saving one takes it all the same: bundles to come share that price, which makes up for it.
 
 use super::bundles::{Bundle, BundleData, Bundles, uses};
+use super::crowd::{self, Seat};
 use super::interference::Registers;
 use super::points::Points;
 use super::ranges::{LiveRanges, Use, UseKind};
@@ -168,7 +169,7 @@ impl Assign {
         }
         if data.minimal {
             if data.needs_register {
-                if self.make_room(on, bundles, bundle, &mut 0) {
+                if self.make_room(on, bundles, bundle) {
                     return Ok(());
                 }
                 let inst = on.points.inst_at(bundles.ranges(bundle)[0].from);
@@ -365,40 +366,44 @@ impl Assign {
         best
     }
 
-    /// Puts a bundle that covers one instruction into a register by moving others of that kind to other registers: an augmenting path of a
-    /// bipartite matching. `tried` are the registers that it has led through.
+    /// Puts a bundle that covers one instruction into a register by placing all of that kind there anew; see [`super::crowd`].
     #[cold]
-    fn make_room(&mut self, on: Input<'_>, bundles: &mut Bundles, bundle: Bundle, tried: &mut u64) -> bool {
+    fn make_room(&mut self, on: Input<'_>, bundles: &mut Bundles, bundle: Bundle) -> bool {
         let class = bundles.set(bundle).class.index();
-        let range = bundles.ranges(bundle)[0];
-        let claimed = self.registers[class].claimed(range.from, range.to);
-        let usable = on.machine.allocatable[class] & !on.machine.stack[class] & !claimed;
-        for reg in RegTraversalIter::new(usable & bundles.bundles[bundle].limit & !*tried, NO_REG, 0) {
-            if *tried >> reg & 1 != 0 {
-                continue;
-            }
-            *tried |= 1 << reg;
-            let mut owners: Vec<Bundle> = self.registers[class].owners(range.from, range.to, reg).collect();
-            owners.dedup();
-            let is_free = owners.into_iter().all(|owner| {
-                self.remove(bundles, owner);
-                let BundleData { minimal, needs_register, length, .. } = bundles.bundles[owner];
-                if !(minimal && needs_register) {
-                    self.queue.push((length, Reverse(owner)));
-                    true
-                } else if self.make_room(on, bundles, owner, tried) {
-                    true
-                } else {
-                    self.place(bundles, owner, reg);
-                    false
-                }
-            });
-            if is_free {
-                self.place(bundles, bundle, reg);
-                return true;
-            }
+        let early = on.points.cut_at_or_before(bundles.ranges(bundle)[0].from);
+        let next = early.plus(2);
+        let usable = on.machine.allocatable[class] & !on.machine.stack[class];
+        let mut here = alloc::vec![bundle];
+        for reg in RegTraversalIter::new(usable, NO_REG, 0) {
+            here.extend(self.registers[class].owners(early, next, reg));
         }
-        false
+        // One with several live ranges has been listed several times.
+        here[1..].sort_unstable();
+        here.dedup();
+        for &owner in &here[1..] {
+            self.remove(bundles, owner);
+        }
+        here.retain(|&owner| {
+            let BundleData { minimal, needs_register, length, .. } = bundles.bundles[owner];
+            if !(minimal && needs_register) {
+                self.queue.push((length, Reverse(owner)));
+            }
+            minimal && needs_register
+        });
+        let seats: Vec<Seat> = here
+            .iter()
+            .map(|&bundle| {
+                let range = bundles.ranges(bundle)[0];
+                let at = [range.from == early, range.to == next];
+                Seat { at, limit: usable & bundles.bundles[bundle].limit }
+            })
+            .collect();
+        let taken = [early, early.plus(1)].map(|point| self.registers[class].taken(point, point.plus(1)));
+        let Some(found) = crowd::find_registers(&seats, taken) else { return false };
+        for (&bundle, reg) in here.iter().zip(found) {
+            self.place(bundles, bundle, reg);
+        }
+        true
     }
 
     /// Takes the bundle out of its register.

@@ -2,6 +2,7 @@
 mod assign;
 mod bundles;
 mod cleanup;
+mod crowd;
 mod edits;
 mod frame;
 mod interference;
