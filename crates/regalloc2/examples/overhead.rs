@@ -1,5 +1,6 @@
-//! What the face adds to a run: every function of the given corpus files is allocated by way of it and directly, in turn, and the
-//! best times are summed.
+//! What the face adds to a run. Every function of the given corpus files is allocated by way of it and directly, in turn. Of the
+//! best times, it prints the sums, and the median over the functions of their ratio, which other work on the machine disturbs
+//! less.
 //!
 //! ```text
 //! cd crates/regalloc2 && cargo run --release --example overhead -- [--reps N] FILE.raf.zst…
@@ -20,19 +21,8 @@ use support::{Client, corpus};
 const ALGORITHMS: [(Algorithm, regatta::Algorithm); 2] =
     [(Algorithm::Ion, regatta::Algorithm::Thorough), (Algorithm::Fastalloc, regatta::Algorithm::Quick)];
 
-/// Seconds by way of the face, and directly.
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    face: f64,
-    direct: f64,
-}
-
-impl std::ops::AddAssign for Sums {
-    fn add_assign(&mut self, more: Self) {
-        self.face += more.face;
-        self.direct += more.direct;
-    }
-}
+/// The best times of each function, in seconds: by way of the face, and directly.
+type Times = Vec<(f64, f64)>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (mut reps, mut files) = (11, Vec::new());
@@ -47,22 +37,27 @@ fn main() -> Result<(), Box<dyn Error>> {
         files = corpus();
     }
     for (algorithm, inside) in ALGORITHMS {
-        println!(
-            "{algorithm:?}, best of {reps} runs of each function, summed: by way of the face, directly, and what the face adds"
-        );
-        let mut all = Sums::default();
+        println!("{algorithm:?}, best of {reps} runs                 face       direct    sum    median");
+        let mut all = Times::new();
         for (name, problems) in &files {
-            let sums = measure(problems, algorithm, inside, reps)?;
-            print(name.rsplit('/').next().unwrap_or(name), sums);
-            all += sums;
+            let times = measure(problems, algorithm, inside, reps)?;
+            print(name.rsplit('/').next().unwrap_or(name), &times);
+            all.extend(times);
         }
-        print("all", all);
+        print("all", &all);
     }
     Ok(())
 }
 
-fn print(name: &str, Sums { face, direct }: Sums) {
-    println!("{name:24} {:9.2} ms {:9.2} ms {:+6.2} %", 1e3 * face, 1e3 * direct, 100.0 * (face / direct - 1.0));
+fn print(name: &str, times: &Times) {
+    let face: f64 = times.iter().map(|time| time.0).sum();
+    let direct: f64 = times.iter().map(|time| time.1).sum();
+    let mut ratios: Vec<f64> = times.iter().map(|time| time.0 / time.1).collect();
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios.get(ratios.len() / 2).copied().unwrap_or(1.0);
+    let percent = |ratio: f64| 100.0 * (ratio - 1.0);
+    let (sum, median) = (percent(face / direct), percent(median));
+    println!("{name:24} {:9.2} ms {:9.2} ms {sum:+6.2} % {median:+6.2} %", 1e3 * face, 1e3 * direct);
 }
 
 fn measure(
@@ -70,11 +65,11 @@ fn measure(
     algorithm: Algorithm,
     inside: regatta::Algorithm,
     reps: u32,
-) -> Result<Sums, Box<dyn Error>> {
+) -> Result<Times, Box<dyn Error>> {
     let options = RegallocOptions { algorithm, ..RegallocOptions::default() };
     let options_inside = Options { algorithm: inside, ..Options::default() };
     let (mut ctx, mut context) = (Ctx::default(), Context::default());
-    let mut sums = Sums::default();
+    let mut times = Times::with_capacity(problems.len());
     for problem in problems {
         let client = Client(&problem.func);
         let (mut face, mut direct) = (Duration::MAX, Duration::MAX);
@@ -89,7 +84,7 @@ fn measure(
                 direct = direct.min(start.elapsed());
             }
         }
-        sums += Sums { face: face.as_secs_f64(), direct: direct.as_secs_f64() };
+        times.push((face.as_secs_f64(), direct.as_secs_f64()));
     }
-    Ok(sums)
+    Ok(times)
 }

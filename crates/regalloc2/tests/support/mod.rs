@@ -14,59 +14,76 @@ pub struct Client<'a>(pub &'a Func);
 macro_rules! implement {
     ($function:path) => {
         impl $function for Client<'_> {
+            #[inline]
             fn num_insts(&self) -> usize {
                 self.0.insts.len()
             }
+            #[inline]
             fn num_blocks(&self) -> usize {
                 self.0.blocks.len()
             }
+            #[inline]
             fn entry_block(&self) -> Block {
                 self.0.entry
             }
+            #[inline]
             fn block_insns(&self, block: Block) -> InstRange {
                 self.0.blocks[block.index()].insts
             }
+            #[inline]
             fn block_succs(&self, block: Block) -> &[Block] {
                 &self.0.blocks[block.index()].succs
             }
+            #[inline]
             fn block_preds(&self, block: Block) -> &[Block] {
                 &self.0.blocks[block.index()].preds
             }
+            #[inline]
             fn block_params(&self, block: Block) -> &[VReg] {
                 &self.0.blocks[block.index()].params
             }
+            #[inline]
             fn is_ret(&self, insn: Inst) -> bool {
                 self.0.insts[insn.index()].kind == InstKind::Ret
             }
+            #[inline]
             fn is_branch(&self, insn: Inst) -> bool {
                 self.0.insts[insn.index()].kind == InstKind::Branch
             }
+            #[inline]
             fn branch_blockparams(&self, block: Block, _: Inst, succ_idx: usize) -> &[VReg] {
                 &self.0.blocks[block.index()].args[succ_idx]
             }
+            #[inline]
             fn inst_operands(&self, insn: Inst) -> &[Operand] {
                 &self.0.insts[insn.index()].operands
             }
+            #[inline]
             fn inst_clobbers(&self, insn: Inst) -> PRegSet {
                 self.0.insts[insn.index()].clobbers
             }
+            #[inline]
             fn num_vregs(&self) -> usize {
                 self.0.num_vregs
             }
+            #[inline]
             fn debug_value_labels(&self) -> &[(VReg, Inst, Inst, u32)] {
                 &self.0.debug_labels
             }
             /// Cranelift knows the sizes only of the classes that its machine has registers of, and panics when asked for
             /// others.
+            #[inline]
             fn spillslot_size(&self, regclass: RegClass) -> usize {
                 match self.0.spillslot_size[regclass as usize] {
                     0 => panic!("the machine has no registers of class {regclass:?}"),
                     size => usize::from(size),
                 }
             }
+            #[inline]
             fn multi_spillslot_named_by_last_slot(&self) -> bool {
                 self.0.named_by_last_slot
             }
+            #[inline]
             fn allow_multiple_vreg_defs(&self) -> bool {
                 self.0.multiple_defs
             }
