@@ -261,29 +261,39 @@ pub fn run_with_ctx<'a>(
         check::validate(func, env)?;
     }
     let Context { output, second, ssa, backtracking } = context;
-    match options.algorithm {
-        Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, output)?,
-        Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, output)?,
-        Algorithm::Backtracking => backtracking.run(func, env, options.slot_layout, output)?,
+    let result = match options.algorithm {
+        Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, output),
+        Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, output),
+        Algorithm::Backtracking => backtracking.run(func, env, options.slot_layout, output),
         Algorithm::Best => {
-            let first = ssa.run(func, env, ssa::Effort::Thorough, output);
-            let other = backtracking.run(func, env, options.slot_layout, second);
-            let is_better = match (&first, &other) {
-                (Ok(()), Ok(())) => {
-                    let machine = Machine::new(env);
-                    let price = |output: &Output| {
-                        (cost::cost(func, &machine, backtracking.flow(), output), output.num_spillslots)
-                    };
-                    price(second) < price(output)
-                }
-                (first, _) => first.is_err(),
+            let results = (
+                ssa.run(func, env, ssa::Effort::Thorough, output),
+                backtracking.run(func, env, options.slot_layout, second),
+            );
+            let price = |output: &Output| {
+                (cost::cost(func, &Machine::new(env), backtracking.flow(), output), output.num_spillslots)
             };
-            if is_better && other.is_ok() {
-                core::mem::swap(output, second);
-            } else {
-                first?;
+            match results {
+                (Ok(()), Ok(())) if price(second) >= price(output) => Ok(()),
+                (_, Ok(())) => {
+                    core::mem::swap(output, second);
+                    Ok(())
+                }
+                (first, Err(_)) => first,
             }
         }
+    };
+    match result {
+        Ok(()) => Ok(&context.output),
+        Err(error @ Error::Undefined { .. }) => Err(where_undefined(func, env, error)),
+        Err(error) => Err(error),
     }
-    Ok(&context.output)
+}
+
+/// An allocator notices that a value is live where it has not been defined; the validator knows which use makes it so.
+fn where_undefined(func: &impl Function, env: &MachineEnv, error: Error) -> Error {
+    match check::validate(func, env) {
+        Err(precise @ (Error::Undefined { .. } | Error::NotDominated { .. })) => precise,
+        _ => error,
+    }
 }

@@ -94,6 +94,10 @@ impl BacktrackingAllocator {
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.points.run(&self.flow);
         self.live.run(&mut self.code, &self.flow, &machine);
+        if let Some(&value) = self.live.live_into(func.entry_block()).first() {
+            // It has a use that its definition does not reach.
+            return Err(self.code.undefined(value));
+        }
         self.bundles.run(&self.code, &self.flow, &self.points, &self.live);
         let on = assign::Input { code: &self.code, machine: &machine, points: &self.points, live: &self.live };
         self.assign.run(on, &mut self.bundles)?;

@@ -190,6 +190,12 @@ impl LiveRanges {
         starts[value.index()]..starts[value.index() + 1]
     }
 
+    /// The values that are live into a block.
+    pub(crate) fn live_into(&self, block: Block) -> &[Value] {
+        let (start, end) = self.live_in_range[block];
+        &self.live_in[start as usize..end as usize]
+    }
+
     /// Has the value an operand in its slot?
     pub(crate) fn is_made_in_slot(&self, value: Value) -> bool {
         self.stack_operands.iter().any(|operand| operand.value == value)

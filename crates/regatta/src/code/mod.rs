@@ -559,9 +559,14 @@ impl Code {
     }
 
     fn all_defined(&self) -> Result<(), Error> {
-        let Some((value, _)) = self.values.iter().find(|(_, def)| def.block.is_invalid()) else { return Ok(()) };
-        let vreg = self.value_of.iter().position(|&v| v == value).unwrap_or(0);
-        Err(Error::Undefined { vreg: VReg::new(vreg, self.values[value].class) })
+        let undefined = self.values.iter().find(|(_, def)| def.block.is_invalid());
+        undefined.map_or(Ok(()), |(value, _)| Err(self.undefined(value)))
+    }
+
+    /// The error that `value` is used where it is not defined.
+    pub(crate) fn undefined(&self, value: Value) -> Error {
+        let vreg = self.value_of.iter().position(|&v| v == value).unwrap_or(VReg::MAX);
+        Error::Undefined { vreg: VReg::new(vreg, self.values[value].class) }
     }
 
     /// Puts each value that `alias` gives another name for in that name's place, and drops the parameters that are no longer

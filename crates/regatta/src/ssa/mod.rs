@@ -80,6 +80,11 @@ impl SsaAllocator {
         self.code.run(func, &machine, &self.flow.graph)?;
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.next_uses.run(&mut self.code, &self.flow, &machine);
+        // What is live on entry to the function has a use that its definition does not reach. (A list that was cut off may hide
+        // it; only the validator misses nothing.)
+        if let Some(live) = self.next_uses.live_in(func.entry_block()).first() {
+            return Err(self.code.undefined(live.value));
+        }
         self.loops.run(&self.code, &self.flow, &mut self.next_uses);
         self.code.prepare(output);
         let input = Input {
