@@ -37,6 +37,8 @@ pub(crate) struct Tenants {
     tenant_of: TypedVec<SpillSet, u32>,
     stretches: Vec<Stretch>,
     found: Vec<(SpillSet, Stretch)>,
+    /// Those of the value at hand.
+    here: Vec<Stretch>,
     /// Where each value is in its slot, if that was asked for.
     pub(crate) of_values: Vec<(Value, Stretch)>,
     /// The last value that was found live in memory at the block's entry, and at its exit.
@@ -77,14 +79,22 @@ impl Tenants {
         self.visited.reset(on.flow.graph.num_blocks(), (Value::invalid(), Value::invalid()));
         for operand in &places.slot_operands {
             let set = on.bundles.set_of[operand.value];
-            self.add(set, operand.from, operand.to.prev());
+            self.found.push((set, Stretch { from: operand.from.0, to: operand.to.prev().0 }));
         }
         for list in memory.reads.chunk_by(|a, b| a.value == b.value) {
-            let before = self.found.len();
             self.value(on, memory, list);
+            // A value may live in many blocks, most of which follow one another.
+            self.here.sort_unstable_by_key(|stretch| stretch.from);
+            let (value, before) = (list[0].value, self.found.len());
+            let set = on.bundles.set_of[value];
+            for next in self.here.drain(..) {
+                match self.found[before..].last_mut() {
+                    Some((_, last)) if next.from <= last.to + 1 => last.to = last.to.max(next.to),
+                    _ => self.found.push((set, next)),
+                }
+            }
             if note_values {
-                let found = self.found[before..].iter();
-                self.of_values.extend(found.map(|&(_, stretch)| (list[0].value, stretch)));
+                self.of_values.extend(self.found[before..].iter().map(|&(_, stretch)| (value, stretch)));
             }
         }
         self.collect(on);
@@ -119,7 +129,6 @@ impl Tenants {
     /// Where a value is in memory, given its reads.
     fn value(&mut self, on: Input<'_>, memory: &Memory, reads: &[Read]) {
         let value = reads[0].value;
-        let set = on.bundles.set_of[value];
         let (def, stored) = memory.stored[value];
         let graph = &on.flow.graph;
         self.work.clear();
@@ -127,7 +136,7 @@ impl Tenants {
             let ordinal = on.points.ordinal_at(last);
             let block = on.points.block(ordinal);
             let from = if block == def { stored } else { on.points.entry_of(ordinal) };
-            self.add(set, from, last);
+            self.add(from, last);
             if block != def && core::mem::replace(&mut self.visited[block].0, value) != value {
                 self.work.extend(graph.preds(block));
             }
@@ -137,16 +146,16 @@ impl Tenants {
                 continue;
             }
             let from = if block == def { stored } else { Points::entry(on.flow, block) };
-            self.add(set, from, Points::exit(on.flow, block));
+            self.add(from, Points::exit(on.flow, block));
             if block != def && core::mem::replace(&mut self.visited[block].0, value) != value {
                 self.work.extend(graph.preds(block));
             }
         }
     }
 
-    fn add(&mut self, set: SpillSet, from: Point, last: Point) {
+    fn add(&mut self, from: Point, last: Point) {
         if from <= last {
-            self.found.push((set, Stretch { from: from.0, to: last.0 }));
+            self.here.push(Stretch { from: from.0, to: last.0 });
         }
     }
 
