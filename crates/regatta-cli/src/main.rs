@@ -11,10 +11,12 @@ mod bench;
 mod check;
 mod convert;
 mod cost;
+mod generate;
 mod input;
 mod loops;
 mod pressure;
 mod progress;
+mod scale;
 mod stats;
 mod table;
 mod verdict;
@@ -48,6 +50,9 @@ fn main() -> ExitCode {
         Command::Stats(args) => stats::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Gen(args) => generate::run(&args),
+        Command::Scale(args) => scale::run(&args),
+        Command::ScaleCase(args) => scale::case(&args),
     };
     match answer {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
