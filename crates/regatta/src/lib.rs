@@ -136,6 +136,7 @@
 //!
 //! `std` and `text` are on by default. Without default features the library needs `core` and `alloc` alone.
 #![no_std]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 #[cfg(feature = "std")]
@@ -147,6 +148,10 @@ mod cfg;
 pub mod check;
 mod code;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, reason = "no part of the interface")]
+pub mod fuzzing;
 pub mod ir;
 mod live;
 mod moves;

@@ -2,12 +2,10 @@
 //!
 //! `REGATTA_SEEDS=N` runs N of them rather than a few thousand, `REGATTA_FIRST_SEED=S` starts at another one.
 
-mod support;
-
 use regatta::{Algorithm, Context, Options, Problem, check, run, run_with_ctx, text};
 use regatta_compare::ra2;
+use regatta_testing::random;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use support::generate;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
@@ -36,7 +34,7 @@ fn random_functions() {
     let mut context = Context::default();
     let mut failures = Vec::new();
     for seed in first..first + count {
-        let problem = generate::problem(seed);
+        let problem = random::problem(seed);
         let result = catch_unwind(AssertUnwindSafe(|| try_one(&problem, &mut context)));
         if let Err(why) = result.unwrap_or_else(|_| Err("panic".to_owned())) {
             failures.push((problem.func.insts.len(), seed, why));
@@ -53,7 +51,7 @@ fn random_functions() {
         println!("seed {seed}, {insts} instructions: {why}");
     }
     if let Some((_, seed, _)) = failures.first() {
-        println!("{}", text::print(&generate::problem(*seed)));
+        println!("{}", text::print(&random::problem(*seed)));
         panic!("{} of {count} functions failed", failures.len());
     }
 }

@@ -295,7 +295,7 @@ impl Graph {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Graph {
     /// A graph of one-instruction blocks with these successors, critical edges allowed.
     pub(crate) fn from_succs(entry: usize, succs: &[Vec<usize>]) -> Self {

@@ -59,6 +59,8 @@ pub(crate) struct Stores {
     pub(crate) start: TypedVec<Value, u32>,
     /// The arguments of parameters in memory, by edge.
     pub(crate) memory_args: Vec<MemoryArg>,
+    /// The number of each parameter among those of its block.
+    param_number: TypedVec<Value, u32>,
 }
 
 impl Stores {
@@ -84,13 +86,14 @@ impl Stores {
     }
 
     fn list_memory_args(&mut self, on: &Input<'_>, forward: &mut Forward) {
+        self.number_params(on);
         for index in 0..forward.spilled.len() {
             let param = forward.spilled[index];
             let def = on.code.values[param];
             if forward.spills[param].memory != Memory::Born || !def.is_param {
                 continue;
             }
-            let Some(number) = on.code.params(def.block).iter().position(|&p| p == param) else { continue };
+            let number = self.param_number[param] as usize;
             for &edge in on.flow.graph.pred_edges(def.block) {
                 let arg = on.code.arg(edge, number);
                 let from = on.flow.graph.edge(edge).from;
@@ -116,6 +119,15 @@ impl Stores {
             }
         }
         self.memory_args.sort_unstable_by_key(|arg| (arg.edge, arg.param));
+    }
+
+    fn number_params(&mut self, on: &Input<'_>) {
+        self.param_number.reset(on.code.values.len(), 0);
+        for block in on.flow.graph.blocks() {
+            for (&param, number) in on.code.params(block).iter().zip(0..) {
+                self.param_number[param] = number;
+            }
+        }
     }
 
     /// Stores `value` at the cheapest point; returns its position.

@@ -4,7 +4,7 @@
 //! number each operand's location holds. They must agree at every use. This knows nothing of data flow, so it shows independently of
 //! the checker whether an output is wrong on the paths that it takes.
 
-use super::generate::Random;
+use regatta::fuzzing::Random;
 use regatta::{
     Allocation, Block, Edit, Function, Inst, InstOrEdit, OperandKind, OperandPos, Output, PReg, Problem, RegClass,
 };
