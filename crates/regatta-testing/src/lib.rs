@@ -7,6 +7,7 @@
 //! | [`invalid`] | problems that are mostly invalid |
 //! | [`features`] | what generated functions have in them, and what they lack |
 //! | [`interpret`] | a function and its allocation executed side by side |
+//! | [`reduce`] | a failing problem made small |
 //! | [`targets`] | the bodies of the fuzz targets |
 
 pub mod families;
@@ -14,6 +15,7 @@ pub mod features;
 pub mod interpret;
 pub mod invalid;
 pub mod random;
+pub mod reduce;
 pub mod targets;
 
 pub use regatta::fuzzing::Random;

@@ -44,6 +44,23 @@ pub fn problem(target: &str, random: &Random) -> Option<Problem> {
     }
 }
 
+/// What a target does with a problem.
+///
+/// # Panics
+///
+/// If something is wrong with the problem, or no target of that name looks at problems.
+pub fn look_at(target: &str, problem: &Problem) {
+    let valid = check::validate(&problem.func, &problem.env).is_ok();
+    match target {
+        "ssa" => allocate(problem, &SSA, &Random::new(0)),
+        "backtracking" => allocate(problem, &[Algorithm::Backtracking], &Random::new(0)),
+        "liveness" if valid => fuzzing::liveness(&problem.func, &problem.env),
+        "liveness" => {}
+        "invalid" => try_everything(problem),
+        _ => panic!("there is no such target"),
+    }
+}
+
 fn any_problem(random: &Random) -> Problem {
     generate(random, Kind { scattered: random.chance(30), impossible: random.chance(20) })
 }
@@ -172,8 +189,11 @@ fn splice(random: &Random, bytes: &mut Vec<u8>) {
 
 /// Invalid input: with validation on, an error or an allocation that is right; with validation off, an end.
 pub fn invalid_input(random: &Random) {
-    let problem = invalid::problem(random);
-    try_with_validation(&problem);
+    try_everything(&invalid::problem(random));
+}
+
+fn try_everything(problem: &Problem) {
+    try_with_validation(problem);
     for algorithm in SSA {
         let _ = run(&problem.func, &problem.env, &Options { algorithm, validate: false });
     }

@@ -1,0 +1,34 @@
+//! Every failure that was found and mended, reduced: one function a file, named for what was wrong. Each must be allocated right by
+//! both settings of the SSA allocator, or be rejected, and must not make anything panic.
+
+use regatta::{Algorithm, Problem, check, text};
+use regatta_testing::{Random, targets};
+use std::path::Path;
+
+const SSA: [Algorithm; 2] = [Algorithm::Thorough, Algorithm::Quick];
+
+/// The problem of a file, and whether it is valid.
+fn problem(name: &str) -> (Problem, bool) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regressions").join(name).with_extension("rt");
+    let source = std::fs::read_to_string(&path).expect("a file of that name");
+    let problem = text::parse(&source).unwrap_or_else(|error| panic!("{name}: {error}")).remove(0);
+    let valid = check::validate(&problem.func, &problem.env).is_ok();
+    (problem, valid)
+}
+
+/// Valid, and allocated right.
+fn allocated(name: &str) {
+    let (problem, valid) = problem(name);
+    assert!(valid);
+    targets::allocate(&problem, &SSA, &Random::new(0));
+}
+
+#[test]
+fn a_branch_defines_what_is_reloaded_behind_the_join() {
+    allocated("a_branch_defines_what_is_reloaded_behind_the_join");
+}
+
+#[test]
+fn unreachable_code_reads_what_other_unreachable_code_defines() {
+    allocated("unreachable_code_reads_what_other_unreachable_code_defines");
+}
