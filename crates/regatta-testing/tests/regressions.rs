@@ -1,7 +1,7 @@
 //! Every failure that was found and mended, reduced: one function a file, named for what was wrong. Each must be allocated right by
 //! both settings of the SSA allocator, or be rejected, and must not make anything panic.
 
-use regatta::{Algorithm, Problem, check, text};
+use regatta::{Algorithm, Options, Problem, check, run, text};
 use regatta_testing::{Random, targets};
 use std::path::Path;
 
@@ -23,6 +23,18 @@ fn allocated(name: &str) {
     targets::allocate(&problem, &SSA, &Random::new(0));
 }
 
+/// Invalid, and no matter for a panic, with validation or without.
+fn rejected(name: &str) {
+    let (problem, valid) = problem(name);
+    assert!(!valid);
+    for algorithm in SSA {
+        for validate in [false, true] {
+            let result = run(&problem.func, &problem.env, &Options { algorithm, validate });
+            assert!(result.is_err() || !validate);
+        }
+    }
+}
+
 #[test]
 fn a_branch_defines_what_is_reloaded_behind_the_join() {
     allocated("a_branch_defines_what_is_reloaded_behind_the_join");
@@ -31,4 +43,14 @@ fn a_branch_defines_what_is_reloaded_behind_the_join() {
 #[test]
 fn unreachable_code_reads_what_other_unreachable_code_defines() {
     allocated("unreachable_code_reads_what_other_unreachable_code_defines");
+}
+
+#[test]
+fn an_unreachable_loop_folds_no_parameters() {
+    allocated("an_unreachable_loop_folds_no_parameters");
+}
+
+#[test]
+fn a_value_mentioned_as_another_class() {
+    rejected("a_value_mentioned_as_another_class");
 }

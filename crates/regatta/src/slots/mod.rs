@@ -19,6 +19,9 @@ use core::cmp::Reverse;
 /// How many slots are searched for a gap.
 const GAP_PROBES: usize = 8;
 
+/// More words than a frame may have, and far from overflow: see [`crate::limits`]. A frame that gets here is an error to the caller.
+const FULL: u32 = 1 << 30;
+
 /// Consecutive positions, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stretch {
@@ -122,13 +125,13 @@ impl Slots {
             let end = at + self.tenants[at..].iter().take_while(|t| t.class == class).count();
             self.pack(at, end, &stretches);
             let size = shape.size[usize::from(class)];
-            let base = self.words.next_multiple_of(size);
+            let base = self.words.checked_next_multiple_of(size).unwrap_or(FULL);
             for k in at..end {
                 let index = self.tenants[k].index as usize;
-                let offset = base + self.slot_of[k - at] * size;
+                let offset = base.saturating_add(self.slot_of[k - at].saturating_mul(size)).min(FULL);
                 self.places[index] = place(shape, offset, size);
             }
-            self.words = base + self.slots.len() as u32 * size;
+            self.words = base.saturating_add((self.slots.len() as u32).saturating_mul(size)).min(FULL);
             at = end;
         }
     }
@@ -191,7 +194,7 @@ impl Slots {
         if let Some(place) = self.emergency[class.index()][which & 1] {
             return place;
         }
-        let offset = self.words.next_multiple_of(size);
+        let offset = self.words.checked_next_multiple_of(size).unwrap_or(FULL).min(FULL);
         self.words = offset + size;
         let found = place(shape, offset, size);
         self.emergency[class.index()][which & 1] = Some(found);
@@ -206,7 +209,8 @@ impl Slots {
 
 fn place(shape: SlotShape, offset: u32, size: u32) -> Allocation {
     let name = if shape.named_by_last { offset + size - 1 } else { offset };
-    Allocation::stack(SpillSlot::new(name as usize))
+    // Beyond what can be named, any name will do: the caller reports the frame.
+    Allocation::stack(SpillSlot::new((name as usize).min(SpillSlot::MAX)))
 }
 
 #[cfg(test)]

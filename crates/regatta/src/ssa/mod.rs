@@ -31,6 +31,7 @@ use crate::Error;
 use crate::cfg::FlowGraph;
 use crate::code::{Code, Fold};
 use crate::ir::{Function, Machine, MachineEnv};
+use crate::limits;
 use crate::live::{LoopLiveness, NextUses};
 use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
@@ -103,8 +104,11 @@ impl SsaAllocator {
             spilled_values: self.forward.spilled.len(),
             ..Stats::default()
         };
-        self.edits.run(&input, &by, &mut self.slots, output);
+        self.edits.run(&input, &by, &mut self.slots, output)?;
         output.num_spillslots = self.slots.words() as usize;
+        if output.num_spillslots > limits::MAX_SLOT_WORDS {
+            return Err(Error::TooLarge { what: "words of spill slots", limit: limits::MAX_SLOT_WORDS });
+        }
         self.debug.run(func, &input, &self.fold, &by, &self.slots, &self.edits, output);
         Ok(())
     }
