@@ -6,6 +6,7 @@ use regatta::fuzzing::{self, Random};
 use regatta::{Algorithm, Context, Options, Problem, check, run, run_with_ctx, text};
 use regatta_compare::ra2;
 use std::cell::RefCell;
+use std::panic::catch_unwind;
 
 /// A fuzz target: its name, and its body.
 pub type Target = (&'static str, fn(&Random));
@@ -195,7 +196,13 @@ pub fn invalid_input(random: &Random) {
 fn try_everything(problem: &Problem) {
     try_with_validation(problem);
     for algorithm in SSA {
-        let _ = run(&problem.func, &problem.env, &Options { algorithm, validate: false });
+        let options = Options { algorithm, validate: false };
+        if cfg!(debug_assertions) {
+            // An assertion is a good way to end. Builds without assertions shall end without a panic.
+            let _ = catch_unwind(|| drop(run(&problem.func, &problem.env, &options)));
+        } else {
+            let _ = run(&problem.func, &problem.env, &options);
+        }
     }
 }
 

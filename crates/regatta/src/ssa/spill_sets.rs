@@ -110,7 +110,9 @@ impl SpillSets {
         for &value in &forward.spilled {
             let at = self.stretches.len() as u32;
             let from = stores.start[value];
-            self.stretches.push(Stretch { from, to: forward.spills[value].end.max(from) });
+            // Code that cannot be reached may read a value before the position at which it is stored.
+            let end = forward.spills[value].end;
+            self.stretches.push(Stretch { from: from.min(end), to: from.max(end) });
             let class = on.code.values[value].class;
             self.set_of[value] = self.sets.push(SetData { class, start: at, end: at + 1 });
             self.parent.push(self.set_of[value]);
