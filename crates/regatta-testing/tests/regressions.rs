@@ -69,3 +69,13 @@ fn unreachable_code_reads_a_slot_before_it_is_stored() {
 fn a_parameter_is_read_where_it_is_not_defined() {
     rejected("a_parameter_is_read_where_it_is_not_defined");
 }
+
+#[test]
+fn unreachable_code_reads_a_parameter_in_memory_before_its_block() {
+    allocated("unreachable_code_reads_a_parameter_in_memory_before_its_block");
+}
+
+#[test]
+fn unreachable_code_reads_on_both_sides_of_the_definition() {
+    allocated("unreachable_code_reads_on_both_sides_of_the_definition");
+}
