@@ -79,3 +79,8 @@ fn unreachable_code_reads_a_parameter_in_memory_before_its_block() {
 fn unreachable_code_reads_on_both_sides_of_the_definition() {
     allocated("unreachable_code_reads_on_both_sides_of_the_definition");
 }
+
+#[test]
+fn an_unreachable_loop_reads_a_parameter_that_does_not_dominate() {
+    allocated("an_unreachable_loop_reads_a_parameter_that_does_not_dominate");
+}
