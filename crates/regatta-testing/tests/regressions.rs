@@ -2,6 +2,7 @@
 //! both settings of the SSA allocator, or be rejected, and must not make anything panic.
 
 use regatta::{Algorithm, Options, Problem, check, run, text};
+use regatta_testing::families::Family;
 use regatta_testing::{Random, targets};
 use std::panic::catch_unwind;
 use std::path::Path;
@@ -83,4 +84,21 @@ fn unreachable_code_reads_on_both_sides_of_the_definition() {
 #[test]
 fn an_unreachable_loop_reads_a_parameter_that_does_not_dominate() {
     allocated("an_unreachable_loop_reads_a_parameter_that_does_not_dominate");
+}
+
+#[test]
+fn a_value_under_more_names_than_the_checker_kept() {
+    allocated("a_value_under_more_names_than_the_checker_kept");
+}
+
+#[test]
+fn a_label_of_another_class() {
+    rejected("a_label_of_another_class");
+}
+
+/// The checker called allocations of a hundred loops in a row wrong: what lives through them has a parameter's name in each.
+#[test]
+fn values_that_get_a_new_name_in_each_of_a_hundred_loops() {
+    let problem = Family::LoopNests.make(6000);
+    targets::allocate(&problem, &SSA, &Random::new(0));
 }

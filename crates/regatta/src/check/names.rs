@@ -28,6 +28,8 @@ impl NameSet {
 const MOST_NAMES: usize = 64;
 /// How many names larger sets may have together, for each instruction and virtual register.
 const WORK: usize = 64;
+/// And in any function: a small one may pass a value on under all names that it has.
+const LEAST_WORK: usize = 1 << 22;
 
 /// The interned sets.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(num_vregs: usize, num_insts: usize) -> Self {
-        let budget = WORK * (num_vregs + num_insts);
+        let budget = LEAST_WORK + WORK * (num_vregs + num_insts);
         Self { num_vregs: num_vregs as u32, sets: Vec::new(), index: BTreeMap::new(), scratch: Vec::new(), budget }
     }
 

@@ -138,6 +138,8 @@ fn slots_labels_and_frequencies() {
     let x = VReg::new(0, RegClass::Int);
     assert!(matches!(found(|f| f.debug_labels.push((x, Inst(3), Inst(1), 0))), Error::BadLabel { index: 0, .. }));
     assert!(matches!(found(|f| f.debug_labels.push((x, Inst(0), Inst(99), 0))), Error::BadLabel { index: 0, .. }));
+    let float = VReg::new(0, RegClass::Float);
+    assert!(matches!(found(|f| f.debug_labels.push((float, Inst(0), Inst(1), 0))), Error::BadLabel { index: 0, .. }));
     let one = crate::Frequency::new(1.0).expect("a frequency");
     assert!(matches!(found(|f| f.frequencies.push(one)), Error::BadFrequency { .. }));
 }
