@@ -152,7 +152,7 @@ pub(crate) struct GenArgs {
 /// The arguments of `regatta scale`.
 ///
 /// Each family, size and allocator runs in a process of its own, which is stopped when it takes too long; larger sizes
-/// are then left out. A time is the best of several runs in storage that is kept; heap is the most bytes live at once
+/// are then left out. A time is the processor's, the best of three runs in storage that is kept; heap is the most bytes live at once
 /// in fresh storage, result included. The exponent is the slope of the line that fits best through the logarithms. Our
 /// allocations of functions of up to 30,000 instructions are checked by the independent checker.
 #[derive(Debug, clap::Args)]

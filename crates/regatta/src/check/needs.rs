@@ -2,10 +2,10 @@
 //!
 //! A value that goes from loop to loop gets a new parameter's name in each, and its locations have all these names. Most of them
 //! are of no use any more, and are the first that can be dropped where there are too many ([`super::names`]). Which ones is told by
-//! the positions of blocks in reverse postorder: a name is of no use behind its last use, unless an edge back leads to before that
-//! use, and not to before the definition, which would make the name anew.
+//! the places of blocks in an order that keeps loops in one piece: a name is of no use behind its last use, unless an edge back
+//! leads to before that use, and not to before the definition, which would make the name anew.
 
-use crate::ir::entity::TypedVec;
+use crate::cfg::{Graph, Loops, Order};
 use crate::ir::{Block, Function, OperandKind, VReg};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,14 +14,39 @@ use alloc::vec::Vec;
 /// loops that are entered in several places.
 const PROLONGATIONS: usize = 8;
 
-/// For each virtual register, the position in `order` of the last block where it may be needed. What has a debug label always is.
-///
-/// `O(n log b)` in the size of the function and the number of its blocks.
-pub(super) fn needed_until(func: &impl Function, order: &[Block], position: &TypedVec<Block, u32>) -> Vec<u32> {
+/// Up to where names may be needed.
+#[derive(Default)]
+pub(super) struct Needs {
+    order: Order,
+    /// For each virtual register, the place of the last block where it may be needed. Empty where the graph cannot be analysed.
+    until: Vec<u32>,
+}
+
+impl Needs {
+    /// Looks at all uses. `O(n log b)` in the size of the function and the number of its blocks.
+    pub(super) fn new(func: &impl Function) -> Self {
+        let (mut graph, mut loops, mut order) = <(Graph, Loops, Order)>::default();
+        if graph.run(func).is_err() {
+            return Self::default();
+        }
+        loops.run(&graph);
+        order.run(&graph, &loops);
+        let until = needed_until(func, &order);
+        Self { order, until }
+    }
+
+    /// May the virtual register of this number be needed in the block or behind it?
+    pub(super) fn needed(&self, vreg: u32, block: Block) -> bool {
+        self.until.get(vreg as usize).is_none_or(|&until| until >= self.order.position(block))
+    }
+}
+
+/// For each virtual register, the place of the last block where it may be needed. What has a debug label always is.
+fn needed_until(func: &impl Function, order: &Order) -> Vec<u32> {
     let mut until = vec![0; func.num_vregs()];
     let mut made = vec![0; func.num_vregs()];
-    let mut back = vec![0; order.len()];
-    for (&block, at) in order.iter().zip(0..) {
+    let mut back = vec![0; order.order().len()];
+    for (&block, at) in order.order().iter().zip(0..) {
         let mut use_at = |vreg: VReg| {
             if let Some(until) = until.get_mut(vreg.vreg()) {
                 *until = at;
@@ -47,8 +72,8 @@ pub(super) fn needed_until(func: &impl Function, order: &[Block], position: &Typ
         }
         for (n, &succ) in func.block_succs(block).iter().enumerate() {
             func.branch_blockparams(block, insts.last(), n).iter().for_each(|&arg| use_at(arg));
-            if position[succ] <= at {
-                back[position[succ] as usize] = at;
+            if order.position(succ) <= at {
+                back[order.position(succ) as usize] = at;
             }
         }
     }

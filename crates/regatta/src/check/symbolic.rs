@@ -3,7 +3,7 @@
 use super::fault::{FaultKind, Faults};
 use super::locations::{Loc, Locations, move_class};
 use super::names::{NameSet, Names};
-use super::needs::needed_until;
+use super::needs::Needs;
 use super::order::reverse_postorder;
 use super::state::State;
 use crate::ir::entity::TypedVec;
@@ -47,8 +47,7 @@ pub(super) struct Flow<'a, F> {
     /// States that are in no use.
     spare: Vec<State>,
     params: EdgeParams,
-    /// For each virtual register the position of the last block that may have a use of it ahead.
-    needed_until: Vec<u32>,
+    needs: Needs,
 }
 
 /// Who wants to know about a block.
@@ -123,7 +122,6 @@ impl<'a, F: Function> Flow<'a, F> {
                 ways_in[succ] += 1;
             }
         }
-        let needed_until = needed_until(func, &order, &position);
         let entry = core::iter::repeat_with(|| None).take(func.num_blocks()).collect();
         Self {
             func,
@@ -141,7 +139,7 @@ impl<'a, F: Function> Flow<'a, F> {
             entry,
             spare: Vec::new(),
             params: EdgeParams::new(func.num_vregs()),
-            needed_until,
+            needs: Needs::new(func),
         }
     }
 
@@ -277,8 +275,8 @@ impl<'a, F: Function> Flow<'a, F> {
             let mut incoming = self.spare.pop().unwrap_or_default();
             incoming.copy_from(&state);
             let (params, args) = (func.block_params(succ), func.branch_blockparams(block, branch, n));
-            let (position, until) = (self.position[succ], &self.needed_until);
-            let needed = |name: u32| until.get(name as usize).is_none_or(|&until| until >= position);
+            let needs = &self.needs;
+            let needed = |name: u32| needs.needed(name, succ);
             self.params.pass(params, args, &mut incoming, &mut self.names, needed);
             let changed = match &mut self.entry[succ.index()] {
                 Some(known) if self.ways_in[succ] > 1 => known.meet(&incoming, &mut self.names),
