@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Make a function of a family that hurts allocators
     Gen(GenArgs),
+    /// Shrink a failing function to a small one
+    Reduce(ReduceArgs),
     /// See how time and heap grow with the size of such functions
     Scale(ScaleArgs),
     /// One case of `scale`, in a process that can be stopped
@@ -147,6 +149,29 @@ pub(crate) struct GenArgs {
     /// The file to write: a corpus if its name ends in .raf.zst, text if in .rt or .txt; `-` for text on standard output
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
+}
+
+/// The arguments of `regatta reduce`.
+///
+/// The command is run by the shell for each attempt, with the path of a file that holds the function in the text form as
+/// its last argument; where the command has `{}`, the path goes there instead. It tells that the function still fails
+/// by an exit code other than 0, as `regatta check` does. The input must fail. What is left is printed in the text form.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReduceArgs {
+    /// The function
+    pub(crate) file: PathBuf,
+    /// Take this function, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) function: usize,
+    /// What exits with 0 if all is well, and not if the function fails
+    #[arg(long, value_name = "CMD")]
+    pub(crate) test: String,
+    /// Take a function to fail only if the exit code is this: a command that cannot start does not count then
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<i32>,
+    /// Let attempts be functions that the validator rejects, though the input is none
+    #[arg(long)]
+    pub(crate) invalid: bool,
 }
 
 /// The arguments of `regatta scale`.

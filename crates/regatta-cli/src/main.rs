@@ -16,6 +16,7 @@ mod input;
 mod loops;
 mod pressure;
 mod progress;
+mod reduce;
 mod scale;
 mod stats;
 mod table;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Gen(args) => generate::run(&args),
+        Command::Reduce(args) => reduce::run(&args),
         Command::Scale(args) => scale::run(&args),
         Command::ScaleCase(args) => scale::case(&args),
     };

@@ -102,3 +102,8 @@ fn values_that_get_a_new_name_in_each_of_a_hundred_loops() {
     let problem = Family::LoopNests.make(12_000);
     targets::allocate(&problem, &SSA, &Random::new(0));
 }
+
+#[test]
+fn a_branch_to_a_join_clobbers() {
+    rejected("a_branch_to_a_join_clobbers");
+}

@@ -313,7 +313,7 @@ impl Code {
             let last = Inst(end.0 - 1);
             if graph.succ_count(block) == 1
                 && graph.succs(block).any(|to| graph.is_join(to))
-                && !self.op_range_so_far(last).is_empty()
+                && (!self.op_range_so_far(last).is_empty() || self.insts[last].clobbers() != NO_CLOBBERS)
             {
                 return Err(Error::BranchOperands { inst: last });
             }

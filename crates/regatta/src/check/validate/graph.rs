@@ -76,7 +76,7 @@ pub(super) fn edges(func: &impl Function) -> Result<(), Error> {
                 return Err(Error::CriticalEdge { from, to });
             }
             let inst = func.block_insns(from).last();
-            if !func.inst_operands(inst).is_empty() {
+            if !func.inst_operands(inst).is_empty() || !func.inst_clobbers(inst).is_empty_all() {
                 return Err(Error::BranchOperands { inst });
             }
         }
