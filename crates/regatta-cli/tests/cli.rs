@@ -156,7 +156,7 @@ fn a_failing_function_is_reduced() {
     assert_eq!((code, err.as_str()), (0, ""));
     let reduced = "\
 machine {
-  int preferred p0i, slot 1
+  int preferred p3i, slot 1
   float slot 1
   vector slot 1
 }

@@ -99,7 +99,7 @@ fn a_label_of_another_class() {
 /// The checker called allocations of a hundred loops in a row wrong: what lives through them has a parameter's name in each.
 #[test]
 fn values_that_get_a_new_name_in_each_of_a_hundred_loops() {
-    let problem = Family::LoopNests.make(12_000);
+    let problem = Family::LoopNests.make(7000);
     targets::allocate(&problem, &SSA, &Random::new(0));
 }
 

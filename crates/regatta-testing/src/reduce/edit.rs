@@ -150,14 +150,19 @@ impl Draft {
         }
     }
 
-    /// Appends to a block the only one that it leads to, if that has no other way in and no parameters.
+    /// Appends to a block the only one that it leads to, if that has no other way in. Its parameters become their arguments.
     pub(super) fn join(&mut self, at: usize) {
         let [to] = self.blocks[at].succs[..] else { return };
         let ways_in = self.blocks.iter().flat_map(|block| &block.succs).filter(|&&succ| succ == to).count();
         let alone = ways_in == 1 && to.index() != at && to != self.rest.entry && to.index() < self.blocks.len();
         let plain = self.blocks[at].insts.last().is_some_and(|last| last.operands.is_empty());
-        if !alone || !plain || !self.blocks[to.index()].params.is_empty() {
+        if !alone || !plain {
             return;
+        }
+        let params = std::mem::take(&mut self.blocks[to.index()].params);
+        let args = self.blocks[at].args.first().cloned().unwrap_or_default();
+        for (param, arg) in params.into_iter().zip(args) {
+            self.rename(param, arg);
         }
         let other = &mut self.blocks[to.index()];
         let (insts, numbers) = (std::mem::take(&mut other.insts), std::mem::take(&mut other.numbers));
@@ -168,6 +173,19 @@ impl Draft {
         block.insts.extend(insts);
         block.numbers.extend(numbers);
         (block.succs, block.args) = (succs, args);
+    }
+
+    /// Puts one value in the place of another.
+    fn rename(&mut self, from: VReg, to: VReg) {
+        for block in &mut self.blocks {
+            for op in block.insts.iter_mut().flat_map(|inst| &mut inst.operands) {
+                if op.vreg() == from && op.as_fixed_nonallocatable().is_none() {
+                    *op = Operand::from_bits(op.bits() >> 32 << 32 | to.vreg() as u64);
+                }
+            }
+            block.args.iter_mut().flatten().filter(|arg| **arg == from).for_each(|arg| *arg = to);
+        }
+        self.labels.retain(|label| label.0 != from);
     }
 
     pub(super) fn prefer_all(&mut self) {
