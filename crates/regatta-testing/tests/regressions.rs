@@ -107,3 +107,8 @@ fn values_that_get_a_new_name_in_each_of_a_hundred_loops() {
 fn a_branch_to_a_join_clobbers() {
     rejected("a_branch_to_a_join_clobbers");
 }
+
+#[test]
+fn two_values_meet_at_a_fixed_stack_slot() {
+    allocated("two_values_meet_at_a_fixed_stack_slot");
+}
