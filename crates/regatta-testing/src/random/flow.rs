@@ -215,8 +215,8 @@ fn dominators(random: &Random, succs: &[Vec<usize>], reachable: usize) -> (Vec<u
         (0..reachable).map(|block| reach(succs, block).iter().map(|seen| !seen).collect()).collect();
     let depth: Vec<usize> = (0..n).map(|block| (0..reachable).filter(|&d| above[d][block]).count()).collect();
     let mut idom = vec![0; n];
-    for block in 1..reachable {
-        idom[block] = (0..reachable).filter(|&d| d != block && above[d][block]).max_by_key(|&d| depth[d]).unwrap_or(0);
+    for (block, idom) in idom.iter_mut().enumerate().take(reachable).skip(1) {
+        *idom = (0..reachable).filter(|&d| d != block && above[d][block]).max_by_key(|&d| depth[d]).unwrap_or(0);
     }
     let mut order: Vec<usize> = (0..reachable).collect();
     order.sort_by_key(|&block| (depth[block], block));
