@@ -1,8 +1,10 @@
 //! The command line.
 
+use crate::allocators::Allocator;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use regatta::Algorithm;
+use regatta_testing::families::Family;
 use std::path::PathBuf;
 
 /// A register allocator at work on functions in files
@@ -33,6 +35,15 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Compare layouts of the frame: spill slots, and how few would do
     Frames(FramesArgs),
+    /// Make a function of a family that hurts allocators
+    Gen(GenArgs),
+    /// Shrink a failing function to a small one
+    Reduce(ReduceArgs),
+    /// See how time and heap grow with the size of such functions
+    Scale(ScaleArgs),
+    /// One case of `scale`, in a process that can be stopped
+    #[command(hide = true)]
+    ScaleCase(CaseArgs),
 }
 
 /// The arguments of `regatta alloc`.
@@ -140,6 +151,103 @@ pub(crate) struct FramesArgs {
     /// Take the best time of this many runs
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) reps: u32,
+}
+
+/// The arguments of `regatta gen`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct GenArgs {
+    /// The family
+    #[arg(value_parser = family())]
+    pub(crate) family: Family,
+    /// About how many instructions
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) size: usize,
+    /// The file to write: a corpus if its name ends in .raf.zst, text if in .rt or .txt; `-` for text on standard output
+    #[arg(long, short, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+}
+
+/// The arguments of `regatta reduce`.
+///
+/// The command is run by the shell for each attempt, with the path of a file that holds the function in the text form as
+/// its last argument; where the command has `{}`, the path goes there instead. It tells that the function still fails
+/// by an exit code other than 0, as `regatta check` does. The input must fail. What is left is printed in the text form.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReduceArgs {
+    /// The function
+    pub(crate) file: PathBuf,
+    /// Take this function, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) function: usize,
+    /// What exits with 0 if all is well, and not if the function fails
+    #[arg(long, value_name = "CMD")]
+    pub(crate) test: String,
+    /// Take a function to fail only if the exit code is this: a command that cannot start does not count then
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<i32>,
+    /// Let attempts be functions that the validator rejects, though the input is none
+    #[arg(long)]
+    pub(crate) invalid: bool,
+}
+
+/// The arguments of `regatta scale`.
+///
+/// Each family, size and allocator runs in a process of its own, which is stopped when it takes too long; larger sizes
+/// are then left out. A time is the processor's, the best of three runs in storage that is kept; heap is the most bytes live at once
+/// in fresh storage, result included. The exponent is the slope of the line that fits best through the logarithms. Our
+/// allocations of functions of up to 30,000 instructions are checked by the independent checker.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ScaleArgs {
+    /// The families; without any, all
+    #[arg(value_parser = family())]
+    pub(crate) families: Vec<Family>,
+    /// The sizes
+    #[arg(
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        default_value = "1000,3000,10000,30000,100000,300000,1000000"
+    )]
+    pub(crate) sizes: Vec<usize>,
+    /// The allocators; without any, ours and regalloc2's
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = allocator())]
+    pub(crate) allocators: Vec<Allocator>,
+    /// Stop a process after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) limit: u64,
+    /// Show each size, not only the exponents
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// One case of `regatta scale`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CaseArgs {
+    #[arg(value_parser = family())]
+    pub(crate) family: Family,
+    pub(crate) size: usize,
+    #[arg(value_parser = allocator())]
+    pub(crate) allocator: Allocator,
+}
+
+/// Reads the name of a family.
+fn family() -> impl TypedValueParser<Value = Family> {
+    PossibleValuesParser::new(Family::ALL.map(Family::name)).map(|name| {
+        // The parser lets nothing but these names through.
+        Family::ALL.into_iter().find(|family| family.name() == name).unwrap_or(Family::Line)
+    })
+}
+
+/// Reads the name of an allocator.
+fn allocator() -> impl TypedValueParser<Value = Allocator> {
+    let names: Vec<&str> = Allocator::all().into_iter().map(Allocator::name).collect();
+    PossibleValuesParser::new(names).map(|name| {
+        // The parser lets nothing but these names through.
+        Allocator::all().into_iter().find(|allocator| allocator.name() == name).unwrap_or(Allocator::Ion)
+    })
 }
 
 /// Reads the name of an algorithm.

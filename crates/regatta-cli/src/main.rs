@@ -12,11 +12,14 @@ mod check;
 mod convert;
 mod cost;
 mod frames;
+mod generate;
 mod input;
 mod live_slots;
 mod loops;
 mod pressure;
 mod progress;
+mod reduce;
+mod scale;
 mod stats;
 mod table;
 mod verdict;
@@ -51,6 +54,10 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Frames(args) => frames::run(&args),
+        Command::Gen(args) => generate::run(&args),
+        Command::Reduce(args) => reduce::run(&args),
+        Command::Scale(args) => scale::run(&args),
+        Command::ScaleCase(args) => scale::case(&args),
     };
     match answer {
         Ok(Answer::Yes) => ExitCode::SUCCESS,

@@ -56,7 +56,7 @@ fn corpus() -> PathBuf {
 #[test]
 fn help() {
     let here = directory(&[]);
-    let commands = ["alloc", "check", "validate", "stats", "convert", "bench", "frames"];
+    let commands = ["alloc", "check", "validate", "stats", "convert", "bench", "frames", "gen", "reduce", "scale"];
     let mut all = shown(&here, &["--help"]);
     for command in commands {
         all += "\n";
@@ -160,4 +160,50 @@ fn layouts_of_frames_are_compared_with_what_is_needed_at_once() {
     let words = |cell: usize| cells[cell].parse::<u32>().expect("a number");
     let (probed, packed, at_once) = (words(2), words(3), words(4));
     assert!(at_once <= packed && packed < probed, "{out}");
+}
+
+/// The test fails for functions with a definition that reuses an operand. What is left is that, and what makes it valid.
+#[test]
+#[cfg(unix)]
+fn a_failing_function_is_reduced() {
+    let here = directory(&[("small.rt", SMALL)]);
+    let (code, out, err) = regatta(here.path(), &["reduce", "small.rt", "--test", "! grep -q reuse"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let reduced = "\
+machine {
+  int preferred p3i, slot 1
+  float slot 1
+  vector slot 1
+}
+function {
+block0: ; inst0
+  op def v0i reg
+  op def v1i reuse(1), use v0i reg
+  ret
+}
+";
+    assert_eq!(out.trim(), reduced.trim());
+    let (code, out, err) = regatta(here.path(), &["reduce", "small.rt", "--test", "true {}"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("`true {}` does not fail"), "{err}");
+}
+
+#[test]
+fn families_are_made_and_measured() {
+    let here = directory(&[]);
+    let (code, text, err) = regatta(here.path(), &["gen", "nested-ifs", "--size", "40"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(text.matches("branch").count() > 40, "{text}");
+    std::fs::write(here.path().join("ifs.rt"), text).expect("a file can be written");
+    assert_eq!(regatta(here.path(), &["validate", "ifs.rt"]).0, 0);
+    let args = ["scale", "line", "switch", "--sizes", "100,1000", "--allocators", "quick,ion", "--json"];
+    let (code, out, err) = regatta(here.path(), &args);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let series: serde_json::Value = serde_json::from_str(&out).expect("this is JSON");
+    let series = series.as_array().expect("a list");
+    assert_eq!(series.len(), 4);
+    for one in series {
+        assert_eq!(one["cases"].as_array().map(Vec::len), Some(2), "{one}");
+        assert!(one["heap_exponent"].as_f64().is_some_and(|e| (0.5..1.5).contains(&e)), "{one}");
+    }
 }

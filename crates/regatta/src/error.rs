@@ -23,8 +23,8 @@ pub enum Error {
         /// The block with several predecessors.
         to: Block,
     },
-    /// A branch to a block with several predecessors has operands of its own; the edge's moves must go before it. Insert
-    /// a block on the edge.
+    /// A branch to a block with several predecessors has operands of its own, or spoils registers; the edge's moves must go
+    /// before it. Insert a block on the edge.
     BranchOperands {
         /// The branch.
         inst: Inst,
@@ -161,7 +161,7 @@ impl fmt::Display for Error {
             }
             Self::BranchOperands { inst } => write!(
                 f,
-                "{inst}, a branch to a block with several predecessors, has operands; insert a block on the edge"
+                "{inst}, a branch to a block with several predecessors, has operands or clobbers; insert a block on the edge"
             ),
             Self::EntryParams { block } => write!(f, "{block} is the entry and has parameters"),
             Self::NoSuchBlock { from, to } => write!(f, "{from} names {to}, which does not exist"),

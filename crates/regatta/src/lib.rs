@@ -128,6 +128,7 @@
 //! | [`ir`] | what a client hands in: registers, operands, the [`Function`] trait, and [`Func`], a ready implementation |
 //! | [`output`] | what it gets back |
 //! | [`error`] | every way in which an input can be wrong |
+//! | [`limits`] | how large a function may be |
 //! | [`check`] | the validator of inputs and the checker of outputs |
 //! | [`text`] | functions and allocations as text (feature `text`) |
 //! | `cfg`, `code`, `live`, `ssa`, `slots`, `moves` | the allocator: flow graph, flattened code, liveness, the SSA allocator, the frame, parallel moves |
@@ -136,6 +137,7 @@
 //!
 //! `std` and `text` are on by default. Without default features the library needs `core` and `alloc` alone.
 #![no_std]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 #[cfg(feature = "std")]
@@ -148,7 +150,12 @@ mod code;
 mod cost;
 mod debug;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, reason = "no part of the interface")]
+pub mod fuzzing;
 pub mod ir;
+pub mod limits;
 mod live;
 mod moves;
 pub mod output;

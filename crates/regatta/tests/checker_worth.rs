@@ -7,14 +7,12 @@
 //!
 //! `cargo test -p regatta --test checker_worth -- --nocapture` prints the table.
 
-mod support;
-
 use regatta::{
     Algorithm, Allocation, Edit, Function, Inst, OperandConstraint, OperandKind, Options, Output, PReg, Problem,
     ProgPoint, SpillSlot, check, run,
 };
-use support::generate::Random;
-use support::interpret::wrong_read;
+use regatta_testing::Random;
+use regatta_testing::interpret::wrong_read;
 
 /// A way to break an output: what it is called, and how; it returns false if there is nothing to break that way.
 type Breakage = (&'static str, fn(&Problem, &mut Output, &Random) -> bool);

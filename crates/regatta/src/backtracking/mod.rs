@@ -52,7 +52,7 @@ use crate::debug::{self, DebugLocations};
 use crate::ir::{Function, Machine, MachineEnv};
 use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
-use crate::{Error, SlotLayout};
+use crate::{Error, SlotLayout, limits};
 
 /// The allocator: its passes, with their storage.
 #[derive(Debug, Default)]
@@ -137,6 +137,9 @@ impl BacktrackingAllocator {
         };
         self.edits.run(on, &by, &self.places, &mut self.slots, output);
         output.num_spillslots = self.slots.words() as usize;
+        if output.num_spillslots > limits::MAX_SLOT_WORDS {
+            return Err(Error::TooLarge { what: "words of spill slots", limit: limits::MAX_SLOT_WORDS });
+        }
         if has_labels {
             let by = residence::Residents::new(on, &self.places, &self.tenants, &self.slots, &self.cleanup.in_memory);
             let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };

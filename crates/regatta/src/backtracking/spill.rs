@@ -20,7 +20,7 @@ use super::frame::Tenants;
 use crate::ir::PerClass;
 use crate::ir::entity::{TypedVec, entity};
 use crate::output::{Allocation, SpillSlot};
-use crate::slots::{SlotShape, Stretch};
+use crate::slots::{FULL, SlotShape, Stretch};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -213,10 +213,10 @@ impl SpillStage {
 
     /// Makes room in the frame for a slot of `size` words, a power of two.
     fn allocate_spillslot(&mut self, size: u32) -> Allocation {
-        let offset = self.num_spillslots.next_multiple_of(size);
+        let offset = self.num_spillslots.checked_next_multiple_of(size).unwrap_or(FULL).min(FULL);
         let slot = if self.named_by_last { offset + size - 1 } else { offset };
         self.num_spillslots = offset + size;
-        Allocation::stack(SpillSlot::new(slot as usize))
+        Allocation::stack(SpillSlot::new((slot as usize).min(SpillSlot::MAX)))
     }
 
     /// The places of the tenants, in their order.

@@ -26,6 +26,7 @@ mod search;
 use crate::error::Error;
 use crate::ir::entity::{EntityIndex, TypedVec, entity};
 use crate::ir::{Block, Function, Inst};
+use crate::limits;
 use alloc::vec::Vec;
 
 entity! {
@@ -94,10 +95,12 @@ impl Graph {
     /// Copies blocks and edges, and leaves in `pred_start` how many edges go to the block. Returns the entry.
     fn read(&mut self, func: &impl Function) -> Result<Block, Error> {
         let (num_blocks, num_insts) = (func.num_blocks(), func.num_insts());
-        let limit = u32::MAX as usize - 1;
-        if num_blocks > limit {
-            return Err(Error::TooLarge { what: "blocks", limit });
+        limits::check(func)?;
+        // Each block has an instruction.
+        if num_blocks > num_insts {
+            return Err(Error::BadBlockRange { block: Block::new(num_insts) });
         }
+        let limit = u32::MAX as usize - 1;
         let entry = func.entry_block();
         if entry.index() >= num_blocks {
             return Err(Error::NoSuchBlock { from: entry, to: entry });
@@ -295,7 +298,7 @@ impl Graph {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 impl Graph {
     /// A graph of one-instruction blocks with these successors, critical edges allowed.
     pub(crate) fn from_succs(entry: usize, succs: &[Vec<usize>]) -> Self {

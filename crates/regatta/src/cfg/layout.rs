@@ -138,7 +138,7 @@ impl Order {
     }
 
     /// The block's index in the order.
-    #[cfg(test)]
+    #[inline]
     pub(crate) fn position(&self, block: Block) -> u32 {
         self.position[block]
     }

@@ -4,6 +4,7 @@ mod debug;
 mod fault;
 mod locations;
 mod names;
+mod needs;
 mod order;
 mod shape;
 mod state;

@@ -22,9 +22,14 @@ impl NameSet {
     pub(super) const EMPTY: Self = Self(0);
 }
 
-/// The most names that a set keeps. When there are more, those with the lowest numbers are dropped, which can only make
-/// the checker reject what is right. It bounds what a chain of blocks that pass a value on under ever new names costs.
+/// So many names a set may always have. It may have more as long as the work that larger sets make is in proportion to the
+/// function. Beyond that, names that no use can be ahead of are dropped first, then those with the lowest numbers, which can only
+/// make the checker reject what is right. It bounds what a chain of blocks that pass a value on under ever new names costs.
 const MOST_NAMES: usize = 64;
+/// How many names larger sets may have together, for each instruction and virtual register.
+const WORK: usize = 64;
+/// And in any function: a small one may pass a value on under all names that it has.
+const LEAST_WORK: usize = 1 << 22;
 
 /// The interned sets.
 #[derive(Debug)]
@@ -34,11 +39,14 @@ pub(super) struct Names {
     sets: Vec<Rc<[u32]>>,
     index: BTreeMap<Rc<[u32]>, NameSet>,
     scratch: Vec<u32>,
+    /// How many names more in larger sets.
+    budget: usize,
 }
 
 impl Names {
-    pub(super) fn new(num_vregs: usize) -> Self {
-        Self { num_vregs: num_vregs as u32, sets: Vec::new(), index: BTreeMap::new(), scratch: Vec::new() }
+    pub(super) fn new(num_vregs: usize, num_insts: usize) -> Self {
+        let budget = LEAST_WORK + WORK * (num_vregs + num_insts);
+        Self { num_vregs: num_vregs as u32, sets: Vec::new(), index: BTreeMap::new(), scratch: Vec::new(), budget }
     }
 
     /// The set of one name. A virtual register that the function does not have names nothing.
@@ -100,8 +108,13 @@ impl Names {
     }
 
     /// The set that results when every member is replaced by zero or more names: `rename` is called for each member and
-    /// pushes what it becomes.
-    pub(super) fn rename(&mut self, set: NameSet, mut rename: impl FnMut(u32, &mut Vec<u32>)) -> NameSet {
+    /// pushes what it becomes. Where that makes too many, those go first that are not `needed`.
+    pub(super) fn rename(
+        &mut self,
+        set: NameSet,
+        mut rename: impl FnMut(u32, &mut Vec<u32>),
+        needed: impl Fn(u32) -> bool,
+    ) -> NameSet {
         let mut renamed = core::mem::take(&mut self.scratch);
         renamed.clear();
         if let Some(vreg) = self.single(set) {
@@ -112,7 +125,15 @@ impl Names {
         }
         renamed.sort_unstable();
         renamed.dedup();
-        let excess = renamed.len().saturating_sub(MOST_NAMES);
+        if renamed.len() > MOST_NAMES {
+            renamed.retain(|&name| needed(name));
+        }
+        let mut excess = renamed.len().saturating_sub(MOST_NAMES);
+        if excess > 0
+            && let Some(left) = self.budget.checked_sub(renamed.len())
+        {
+            (self.budget, excess) = (left, 0);
+        }
         let set = self.intern(&renamed[excess..]);
         self.scratch = renamed;
         set
@@ -123,11 +144,15 @@ impl Names {
         if !self.contains(set, vreg) {
             return set;
         }
-        self.rename(set, |name, names| {
-            if name as usize != vreg.vreg() {
-                names.push(name);
-            }
-        })
+        self.rename(
+            set,
+            |name, names| {
+                if name as usize != vreg.vreg() {
+                    names.push(name);
+                }
+            },
+            |_| true,
+        )
     }
 
     fn intern(&mut self, members: &[u32]) -> NameSet {
@@ -173,12 +198,12 @@ mod tests {
 
     fn set(names: &mut Names, members: &[u32]) -> NameSet {
         let any = names.only(v(0));
-        names.rename(any, |_, out| out.extend(members))
+        names.rename(any, |_, out| out.extend(members), |name| name != 5)
     }
 
     #[test]
     fn a_set_of_one_is_its_own_number_and_a_larger_one_is_interned_once() {
-        let mut names = Names::new(10);
+        let mut names = Names::new(10, 0);
         assert_eq!(set(&mut names, &[4]), names.only(v(4)));
         assert_eq!(set(&mut names, &[]), NameSet::EMPTY);
         let pair = set(&mut names, &[7, 3]);
@@ -190,7 +215,7 @@ mod tests {
 
     #[test]
     fn meeting_is_intersection() {
-        let mut names = Names::new(10);
+        let mut names = Names::new(10, 0);
         let (three, pair) = (names.only(v(3)), set(&mut names, &[3, 7]));
         let (triple, other) = (set(&mut names, &[3, 7, 9]), set(&mut names, &[1, 7]));
         assert_eq!(names.meet(three, pair), three);
@@ -202,9 +227,12 @@ mod tests {
     }
 
     #[test]
-    fn a_value_with_very_many_names_loses_the_lowest() {
-        let mut names = Names::new(200);
+    fn a_value_with_very_many_names_loses_those_not_needed_then_the_lowest() {
+        let mut names = Names::new(200, 0);
         let all: Vec<u32> = (0..200).collect();
+        let many = set(&mut names, &all);
+        assert!(names.contains(many, v(199)) && names.contains(many, v(0)) && !names.contains(many, v(5)));
+        names.budget = 100;
         let many = set(&mut names, &all);
         assert!(names.contains(many, v(199)) && names.contains(many, v(136)) && !names.contains(many, v(135)));
     }

@@ -3,6 +3,7 @@
 use super::fault::{FaultKind, Faults};
 use super::locations::{Loc, Locations, move_class};
 use super::names::{NameSet, Names};
+use super::needs::Needs;
 use super::order::reverse_postorder;
 use super::state::State;
 use crate::ir::entity::TypedVec;
@@ -46,6 +47,7 @@ pub(super) struct Flow<'a, F> {
     /// States that are in no use.
     spare: Vec<State>,
     params: EdgeParams,
+    needs: Needs,
 }
 
 /// Who wants to know about a block.
@@ -125,7 +127,7 @@ impl<'a, F: Function> Flow<'a, F> {
             func,
             output,
             locs,
-            names: Names::new(func.num_vregs()),
+            names: Names::new(func.num_vregs(), func.num_insts()),
             operand_locs,
             moves,
             volatile: volatile.iter().map(|reg| locs.of_reg(reg)).collect(),
@@ -137,6 +139,7 @@ impl<'a, F: Function> Flow<'a, F> {
             entry,
             spare: Vec::new(),
             params: EdgeParams::new(func.num_vregs()),
+            needs: Needs::new(func),
         }
     }
 
@@ -272,7 +275,9 @@ impl<'a, F: Function> Flow<'a, F> {
             let mut incoming = self.spare.pop().unwrap_or_default();
             incoming.copy_from(&state);
             let (params, args) = (func.block_params(succ), func.branch_blockparams(block, branch, n));
-            self.params.pass(params, args, &mut incoming, &mut self.names);
+            let needs = &self.needs;
+            let needed = |name: u32| needs.needed(name, succ);
+            self.params.pass(params, args, &mut incoming, &mut self.names, needed);
             let changed = match &mut self.entry[succ.index()] {
                 Some(known) if self.ways_in[succ] > 1 => known.meet(&incoming, &mut self.names),
                 known => {
@@ -338,7 +343,14 @@ impl EdgeParams {
     }
 
     /// Gives the parameters the arguments' values, all at once.
-    fn pass(&mut self, params: &[VReg], args: &[VReg], state: &mut State, names: &mut Names) {
+    fn pass(
+        &mut self,
+        params: &[VReg],
+        args: &[VReg],
+        state: &mut State,
+        names: &mut Names,
+        needed: impl Fn(u32) -> bool,
+    ) {
         if params.is_empty() {
             return;
         }
@@ -355,7 +367,7 @@ impl EdgeParams {
         state.replace(|set| {
             // Most values play no part in most edges.
             if names.any(set, |name| self.roles[name as usize] != NO_ROLE) {
-                names.rename(set, |name, renamed| self.rename(name, renamed))
+                names.rename(set, |name, renamed| self.rename(name, renamed), &needed)
             } else {
                 set
             }

@@ -8,7 +8,8 @@
 //! Sweeps go in reverse postorder, so a chain of parameters folds in one; the number of sweeps is bounded so that hostile input
 //! cannot make the pass quadratic. What then remains is merely not folded.
 //!
-//! The value that a parameter folds to dominates the parameter's block: it reaches the block over every edge.
+//! The value that a parameter folds to dominates the parameter's block: it reaches the block over every edge. That would not hold of a
+//! loop that cannot be reached, where the only argument may be made behind its use; such code is left as it is.
 
 use super::{Code, Value};
 use crate::cfg::FlowGraph;
@@ -33,7 +34,7 @@ impl Fold {
         let mut folded = 0;
         for _ in 0..MAX_SWEEPS {
             let before = folded;
-            for &block in graph.rpo() {
+            for &block in &graph.rpo()[..graph.num_reachable()] {
                 for index in 0..code.params(block).len() {
                     let param = code.params(block)[index];
                     if self.alias[param] == param

@@ -23,6 +23,7 @@ use crate::ir::entity::{EntityIndex, TypedVec, entity};
 use crate::ir::{
     Block, Function, Inst, Machine, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, PerClass, RegClass, VReg,
 };
+use crate::limits;
 use crate::output::{Allocation, Output};
 use alloc::vec::Vec;
 
@@ -312,7 +313,7 @@ impl Code {
             let last = Inst(end.0 - 1);
             if graph.succ_count(block) == 1
                 && graph.succs(block).any(|to| graph.is_join(to))
-                && !self.op_range_so_far(last).is_empty()
+                && (!self.op_range_so_far(last).is_empty() || self.insts[last].clobbers() != NO_CLOBBERS)
             {
                 return Err(Error::BranchOperands { inst: last });
             }
@@ -380,6 +381,12 @@ impl Code {
         let first = self.ops.next_key();
         self.insts.push(InstInfo { ops: first, clobbers: 0 });
         let operands = func.inst_operands(inst);
+        if operands.len() > limits::MAX_OPERANDS {
+            return Err(Error::TooLarge { what: "operands of an instruction", limit: limits::MAX_OPERANDS });
+        }
+        if self.ops.len() > (u32::MAX - 1) as usize - operands.len() {
+            return Err(Error::TooLarge { what: "operands", limit: u32::MAX as usize - 1 });
+        }
         let mut flags = 0;
         for (index, operand) in operands.iter().enumerate() {
             if let Some(reg) = operand.as_fixed_nonallocatable() {
@@ -492,6 +499,8 @@ impl Code {
                 is_param: false,
                 on_branch: false,
             });
+        } else if self.values[*slot].class != vreg.class() {
+            return Err(Error::ClassMismatch { vreg, inst });
         }
         Ok(*slot)
     }
@@ -545,12 +554,18 @@ impl Code {
                 self.arg_start.push(self.args.len() as u32);
                 let to = graph.edge(edge).to;
                 let args = func.branch_blockparams(block, branch, k);
+                if self.args.len() > (u32::MAX - 1) as usize - args.len() {
+                    return Err(Error::TooLarge { what: "arguments of branches", limit: u32::MAX as usize - 1 });
+                }
                 let params = self.params(to).len();
                 if args.len() != params {
                     return Err(Error::ArgumentCount { from: block, to, params, args: args.len() });
                 }
-                for &vreg in args {
+                for (n, &vreg) in args.iter().enumerate() {
                     let value = self.value(vreg, Some(branch))?;
+                    if self.values[self.params(to)[n]].class != vreg.class() {
+                        return Err(Error::ClassMismatch { vreg, inst: Some(branch) });
+                    }
                     self.args.push(value);
                 }
             }

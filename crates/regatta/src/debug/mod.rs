@@ -145,7 +145,8 @@ impl DebugLocations {
             let value = on.code.value_of.get(vreg.vreg()).copied().unwrap_or_default();
             let last = Inst::new(func.num_insts());
             let (from, to) = (from.min(last), to.min(last));
-            if value.is_valid() && from < to {
+            let exists = value.is_valid() && on.code.values[value].class == vreg.class();
+            if exists && from < to {
                 let (from, to) = (ProgPoint::before(from), ProgPoint::before(to));
                 let home = on.code.values[value].block;
                 self.requests.push(Request { value: on.fold.folded_to(value), home, from, to, label, number });

@@ -15,7 +15,7 @@ use super::reg::{PRegSet, RegClass, VReg};
 /// - The entry block has no parameters.
 /// - No edge is critical: a block with several predecessors has only predecessors with one successor. (The entry
 ///   block counts as having one predecessor more than it names.)
-/// - A branch to a block with several predecessors has no operands of its own: moves must go before it.
+/// - A branch to a block with several predecessors has no operands and no clobbers of its own: moves must go before it.
 ///
 /// [`crate::Func`] is a ready implementation in plain vectors.
 pub trait Function {

@@ -28,6 +28,12 @@ const GAP_PROBES: usize = 8;
 /// How many slots of larger classes are searched for a gap.
 const SHARED_PROBES: usize = 16;
 
+/// Into how many parts a slot of a larger class is cut at most.
+const MAX_PARTS: u32 = 8;
+
+/// More words than a frame may have, and far from overflow: see [`crate::limits`]. A frame that gets here is an error to the caller.
+pub(crate) const FULL: u32 = 1 << 30;
+
 /// Consecutive positions, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stretch {
@@ -166,8 +172,12 @@ impl Slots {
         }));
     }
 
-    /// Turns all slots into ones of a smaller size.
+    /// Turns all slots into ones of a smaller size; forgets them if that makes too many.
     fn cut_slots(&mut self, size_before: u32, size: u32) {
+        if size_before / size > MAX_PARTS {
+            self.recycle();
+            return;
+        }
         for index in 0..self.slots.len() {
             for part in 1..size_before / size {
                 let mut taken = self.spare.pop().unwrap_or_default();
@@ -223,8 +233,9 @@ impl Slots {
         }
         self.free.extend(tried[..count].iter().copied());
         found.or_else(|| if shares { self.find_shared(tenant) } else { None }).unwrap_or_else(|| {
+            // Sizes descend, and each divides those before it: the end of the frame is aligned.
             self.slots.push(Slot { offset: self.words, taken: self.spare.pop().unwrap_or_default() });
-            self.words += size;
+            self.words = self.words.saturating_add(size).min(FULL);
             self.slots.len() - 1
         })
     }
@@ -253,7 +264,7 @@ impl Slots {
         if let Some(place) = self.emergency[class.index()][which & 1] {
             return place;
         }
-        let offset = self.words.next_multiple_of(size);
+        let offset = self.words.checked_next_multiple_of(size).unwrap_or(FULL).min(FULL);
         self.words = offset + size;
         let found = place(shape, offset, size);
         self.emergency[class.index()][which & 1] = Some(found);
@@ -268,7 +279,8 @@ impl Slots {
 
 fn place(shape: SlotShape, offset: u32, size: u32) -> Allocation {
     let name = if shape.named_by_last { offset + size - 1 } else { offset };
-    Allocation::stack(SpillSlot::new(name as usize))
+    // Beyond what can be named, any name will do: the caller reports the frame.
+    Allocation::stack(SpillSlot::new((name as usize).min(SpillSlot::MAX)))
 }
 
 #[cfg(test)]

@@ -14,8 +14,10 @@ use super::spill_sets::SpillSets;
 use super::stores::{StorePlace, Stores};
 use crate::cfg::Edge;
 use crate::code::Value;
+use crate::error::Error;
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass, RegClass};
+use crate::limits;
 use crate::moves::{ParallelMoves, Temporaries};
 use crate::output::{Allocation, Edit, Output, ProgPoint};
 use crate::slots::{SlotShape, Slots};
@@ -78,7 +80,17 @@ impl Decisions<'_> {
 
 impl Edits {
     /// Fills `output` with the edits, and the locations of operands that are in slots.
-    pub(crate) fn run(&mut self, on: &Input<'_>, by: &Decisions<'_>, slots: &mut Slots, output: &mut Output) {
+    ///
+    /// # Errors
+    ///
+    /// If there are more than can be numbered.
+    pub(crate) fn run(
+        &mut self,
+        on: &Input<'_>,
+        by: &Decisions<'_>,
+        slots: &mut Slots,
+        output: &mut Output,
+    ) -> Result<(), Error> {
         self.pending.clear();
         self.at_exit.reset(on.code.values.len(), 0);
         for &(op, value) in &by.forward.slot_operands {
@@ -111,11 +123,15 @@ impl Edits {
             let (from, to) = (m.from.resolve(resolve), m.to.resolve(resolve));
             self.push(key(point, Rank::Local), from, to);
         }
+        if self.pending.len() > limits::MAX_EDITS {
+            return Err(Error::TooLarge { what: "moves", limit: limits::MAX_EDITS });
+        }
         for (number, edit) in self.pending.iter_mut().enumerate() {
             edit.key = edit.key << NUMBER_BITS | number as u64;
         }
         self.pending.sort_unstable_by_key(|edit| edit.key);
         self.write(on.machine, output);
+        Ok(())
     }
 
     /// The edits of the output, in order, each with its point; those of the second kind lead into a block, and what they do has been

@@ -33,6 +33,7 @@ use crate::cfg::FlowGraph;
 use crate::code::{Code, Fold};
 use crate::debug::{self, DebugLocations};
 use crate::ir::{Function, Machine, MachineEnv};
+use crate::limits;
 use crate::live::{LoopLiveness, NextUses};
 use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
@@ -110,8 +111,11 @@ impl SsaAllocator {
             spilled_values: self.forward.spilled.len(),
             ..Stats::default()
         };
-        self.edits.run(&input, &by, &mut self.slots, output);
+        self.edits.run(&input, &by, &mut self.slots, output)?;
         output.num_spillslots = self.slots.words() as usize;
+        if output.num_spillslots > limits::MAX_SLOT_WORDS {
+            return Err(Error::TooLarge { what: "words of spill slots", limit: limits::MAX_SLOT_WORDS });
+        }
         if !func.debug_value_labels().is_empty() {
             let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };
             let by = residence::Residents::new(&input, &by, &self.slots);

@@ -10,7 +10,7 @@
 //! comes over many edges is weighed by all of them. Lists are kept short: a set with more than [`MAX_STRETCHES`] takes no more members, and one that must have more is
 //! rounded up to a single stretch. So the pass is linear in the spilled values and the arguments, but for one sort.
 
-use super::forward::{Forward, Input};
+use super::forward::{EVERYWHERE, Forward, Input};
 use super::stores::Stores;
 use crate::code::Value;
 use crate::ir::RegClass;
@@ -110,7 +110,9 @@ impl SpillSets {
         for &value in &forward.spilled {
             let at = self.stretches.len() as u32;
             let from = stores.start[value];
-            self.stretches.push(Stretch { from, to: forward.spills[value].end.max(from) });
+            let end = forward.spills[value].end;
+            let from = if end == EVERYWHERE { 0 } else { from };
+            self.stretches.push(Stretch { from, to: end.max(from) });
             let class = on.code.values[value].class;
             self.set_of[value] = self.sets.push(SetData { class, start: at, end: at + 1 });
             self.parent.push(self.set_of[value]);

@@ -6,7 +6,8 @@
 //! definition, the block in front of the loop; each if the value is in a register there. The least frequently executed wins, the
 //! definition in case of a tie.
 //!
-//! A value that a branch defines cannot be stored behind its definition. It is stored at the start of the branch's successors instead.
+//! A value that a branch defines cannot be stored behind its definition. It is stored at the start of the branch's successors instead,
+//! of the one that dominates the reloads or of all.
 //!
 //! Then arguments of parameters that live in memory: an argument that is in memory itself is listed as read from memory at its edge,
 //! so that both may share a slot (see [`super::spill_sets`]).
@@ -15,7 +16,7 @@
 
 use super::forward::{Forward, Input, Memory};
 use crate::cfg::{Edge, Loop};
-use crate::code::Value;
+use crate::code::{NO_REG, Value};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, PReg};
 use alloc::vec::Vec;
@@ -59,6 +60,8 @@ pub(crate) struct Stores {
     pub(crate) start: TypedVec<Value, u32>,
     /// The arguments of parameters in memory, by edge.
     pub(crate) memory_args: Vec<MemoryArg>,
+    /// The number of each parameter among those of its block.
+    param_number: TypedVec<Value, u32>,
 }
 
 impl Stores {
@@ -75,6 +78,8 @@ impl Stores {
             let value = forward.spilled[index];
             let def = on.code.values[value];
             self.start[value] = match forward.spills[value].memory {
+                // Nothing ever makes it: it is read in code that cannot be reached, before its definition in the order of the blocks.
+                Memory::Stored if forward.def_reg[value] == NO_REG => on.flow.start(def.block),
                 Memory::Stored if def.on_branch => self.behind_branch(on, forward, value),
                 Memory::Stored => self.cheapest(on, forward, value),
                 _ if def.inst.is_valid() => position_of(on, def.block, def.inst),
@@ -84,13 +89,14 @@ impl Stores {
     }
 
     fn list_memory_args(&mut self, on: &Input<'_>, forward: &mut Forward) {
+        self.number_params(on);
         for index in 0..forward.spilled.len() {
             let param = forward.spilled[index];
             let def = on.code.values[param];
             if forward.spills[param].memory != Memory::Born || !def.is_param {
                 continue;
             }
-            let Some(number) = on.code.params(def.block).iter().position(|&p| p == param) else { continue };
+            let number = self.param_number[param] as usize;
             for &edge in on.flow.graph.pred_edges(def.block) {
                 let arg = on.code.arg(edge, number);
                 let from = on.flow.graph.edge(edge).from;
@@ -116,6 +122,15 @@ impl Stores {
             }
         }
         self.memory_args.sort_unstable_by_key(|arg| (arg.edge, arg.param));
+    }
+
+    fn number_params(&mut self, on: &Input<'_>) {
+        self.param_number.reset(on.code.values.len(), 0);
+        for block in on.flow.graph.blocks() {
+            for (&param, number) in on.code.params(block).iter().zip(0..) {
+                self.param_number[param] = number;
+            }
+        }
     }
 
     /// Stores `value` at the cheapest point; returns its position.
@@ -153,17 +168,18 @@ impl Stores {
         }
     }
 
-    /// Stores a value that a branch defines, at the start of the successors that lead to a reload; returns the first's position.
+    /// Stores a value that a branch defines, at the start of the successor through which all reloads are reached, or of each if there
+    /// is none; returns the first's position.
     fn behind_branch(&mut self, on: &Input<'_>, forward: &Forward, value: Value) -> u32 {
         let def = on.code.values[value];
         let from = PReg::from_index(def.class.index() << 6 | usize::from(forward.def_reg[value]));
         let needed_by = forward.spills[value].needed_by;
+        let graph = &on.flow.graph;
+        let only = graph.succs(def.block).find(|&to| on.flow.dominators.dominates(to, needed_by));
         let mut start = u32::MAX;
-        for to in on.flow.graph.succs(def.block) {
-            if needed_by == def.block || on.flow.dominators.dominates(to, needed_by) {
-                self.stores.push(Store { value, from, place: StorePlace::FromBranch(to) });
-                start = start.min(on.flow.start(to));
-            }
+        for to in graph.succs(def.block).filter(|&to| only.is_none_or(|only| only == to)) {
+            self.stores.push(Store { value, from, place: StorePlace::FromBranch(to) });
+            start = start.min(on.flow.start(to));
         }
         if start == u32::MAX { on.flow.start(def.block) } else { start }
     }

@@ -1,23 +1,16 @@
 //! Blocks and edges.
 
 use crate::error::Error;
-use crate::ir::{Block, Function, Inst, VReg};
+use crate::ir::{Block, Function, Inst};
+use crate::limits;
 use alloc::vec::Vec;
-
-/// The most instructions that a function may have: a program point is an instruction's number and one bit.
-const MOST_INSTS: usize = (1 << 30) - 1;
 
 /// Checks what following the control flow takes for granted: blocks, their ends, and where they lead. Linear.
 ///
 /// The blocks' instructions must follow one another in the order of the blocks, without gaps.
 pub(in crate::check) fn blocks(func: &impl Function) -> Result<(), Error> {
     let (num_insts, num_blocks) = (func.num_insts(), func.num_blocks());
-    if num_insts > MOST_INSTS {
-        return Err(Error::TooLarge { what: "instructions", limit: MOST_INSTS });
-    }
-    if func.num_vregs() > VReg::MAX {
-        return Err(Error::TooLarge { what: "virtual registers", limit: VReg::MAX });
-    }
+    limits::check(func)?;
     // Each block has an instruction.
     if num_blocks > num_insts {
         return Err(Error::BadBlockRange { block: Block::new(num_insts) });
@@ -83,7 +76,7 @@ pub(super) fn edges(func: &impl Function) -> Result<(), Error> {
                 return Err(Error::CriticalEdge { from, to });
             }
             let inst = func.block_insns(from).last();
-            if !func.inst_operands(inst).is_empty() {
+            if !func.inst_operands(inst).is_empty() || !func.inst_clobbers(inst).is_empty_all() {
                 return Err(Error::BranchOperands { inst });
             }
         }

@@ -47,7 +47,7 @@ pub fn validate(func: &impl Function, env: &MachineEnv) -> Result<(), Error> {
     values.check_uses(func)?;
     operands::check(func, env)?;
     check_slot_sizes(func, &values)?;
-    check_labels(func)?;
+    check_labels(func, &values)?;
     check_frequencies(func)
 }
 
@@ -67,12 +67,15 @@ fn check_slot_sizes(func: &impl Function, values: &Values) -> Result<(), Error> 
     Ok(())
 }
 
-fn check_labels(func: &impl Function) -> Result<(), Error> {
+fn check_labels(func: &impl Function, values: &Values) -> Result<(), Error> {
     let mut last = 0;
     for (index, &(vreg, from, to, _)) in func.debug_value_labels().iter().enumerate() {
         let bad = |why| Err(Error::BadLabel { index, why });
         if vreg.vreg() >= func.num_vregs() {
             return bad("there is no such virtual register");
+        }
+        if !values.is_of_class(vreg) {
+            return bad("its virtual register is of another class");
         }
         if vreg.vreg() < last {
             return bad("labels are sorted by virtual register");

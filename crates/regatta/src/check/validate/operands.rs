@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::ir::{
     Function, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, RegClass, VReg,
 };
+use crate::limits;
 use alloc::vec::Vec;
 
 /// Checks the operands of every instruction. `O(m log m)` in their number.
@@ -18,6 +19,9 @@ pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error>
             multiple_defs: func.allow_multiple_vreg_defs(),
             env,
         };
+        if parts.operands.len() > limits::MAX_OPERANDS {
+            return Err(Error::TooLarge { what: "operands of an instruction", limit: limits::MAX_OPERANDS });
+        }
         for n in 0..parts.operands.len() {
             parts.check_encoding(n)?;
         }

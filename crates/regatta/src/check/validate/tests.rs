@@ -71,6 +71,8 @@ fn blocks_and_edges() {
     assert_eq!(critical, Error::CriticalEdge { from: block(0), to: block(3) });
     let operands = found(|f| f.insts[4].operands.push(Operand::reg_use(VReg::new(0, RegClass::Int))));
     assert_eq!(operands, Error::BranchOperands { inst: Inst(4) });
+    let clobbers = found(|f| f.insts[4].clobbers.add(reg(1)));
+    assert_eq!(clobbers, Error::BranchOperands { inst: Inst(4) });
     let entry = found(|f| {
         f.blocks[0].params.push(VReg::new(3, RegClass::Int));
         f.num_vregs = 4;
@@ -138,6 +140,8 @@ fn slots_labels_and_frequencies() {
     let x = VReg::new(0, RegClass::Int);
     assert!(matches!(found(|f| f.debug_labels.push((x, Inst(3), Inst(1), 0))), Error::BadLabel { index: 0, .. }));
     assert!(matches!(found(|f| f.debug_labels.push((x, Inst(0), Inst(99), 0))), Error::BadLabel { index: 0, .. }));
+    let float = VReg::new(0, RegClass::Float);
+    assert!(matches!(found(|f| f.debug_labels.push((float, Inst(0), Inst(1), 0))), Error::BadLabel { index: 0, .. }));
     let one = crate::Frequency::new(1.0).expect("a frequency");
     assert!(matches!(found(|f| f.frequencies.push(one)), Error::BadFrequency { .. }));
 }

@@ -73,6 +73,12 @@ impl Values {
         self.occurs[vreg.class().index()] = true;
     }
 
+    /// Is the virtual register, which exists, mentioned as one of the class that it is defined in, if it is?
+    pub(super) fn is_of_class(&self, vreg: VReg) -> bool {
+        let class = self.class[vreg.vreg()];
+        class == 0 || class == vreg.class() as u8 + 1
+    }
+
     /// Is there a value of this class?
     pub(super) fn class_occurs(&self, class: RegClass) -> bool {
         self.occurs[class.index()]

@@ -156,6 +156,11 @@ impl Forward {
                 }
                 let mut at = self.candidate_of[value];
                 if at == NO_CANDIDATE {
+                    let def = on.code.values[value];
+                    if def.is_param && def.block == block {
+                        // Read before its definition, in code that cannot be reached. It is another value from here on.
+                        continue;
+                    }
                     at = self.candidates.len() as u32;
                     self.candidate_of[value] = at;
                     self.candidates.push(Candidate::new(value, self.until[value].next, false));

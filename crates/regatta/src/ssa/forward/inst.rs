@@ -253,7 +253,22 @@ impl Forward {
             let op = ops[k.index()];
             (on.machine.stack[op.class()] & bit(op.reg) == 0, k.0)
         });
-        while !pending.is_empty() {
+        let any_in_frame = pending.first().is_some_and(|&k| {
+            let op = ops[k.index()];
+            on.machine.stack[op.class()] & bit(op.reg) != 0
+        });
+        loop {
+            if pending.is_empty() && any_in_frame {
+                // One that had to wait for its place in the frame may since have gone through a register that was settled.
+                let unsettled = |op: &Op| {
+                    let there = self.regs.is_occupied(op.class(), op.reg).then(|| self.regs.value(op.class(), op.reg));
+                    op.is_use() && op.want == Want::Fixed && there != Some(op.value)
+                };
+                pending.extend((0..ops.len()).filter(|&k| unsettled(&ops[k])).map(OpIndex::new));
+            }
+            if pending.is_empty() {
+                break;
+            }
             let mut k = 0;
             let before = pending.len();
             while k < pending.len() {

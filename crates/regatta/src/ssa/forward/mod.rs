@@ -29,7 +29,7 @@ mod plan;
 mod registers;
 mod spills;
 
-pub(crate) use spills::{Memory, Spill};
+pub(crate) use spills::{EVERYWHERE, Memory, Spill};
 
 use crate::Error;
 use crate::cfg::{FlowGraph, Loop};

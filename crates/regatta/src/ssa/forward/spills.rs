@@ -21,6 +21,10 @@ pub(crate) enum Memory {
     Born,
 }
 
+/// The end of the life in memory of a value that is read in code which cannot be reached. Definitions need not come before uses
+/// there, in the order of the blocks or any other, so the value has its slot to itself.
+pub(crate) const EVERYWHERE: u32 = u32::MAX - 1;
+
 /// What is known of a value's life in memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spill {
@@ -49,6 +53,9 @@ impl Forward {
             end = on.flow.loop_end(of);
             of = on.flow.loops.parent(of);
         }
+        if !on.flow.graph.is_reachable(block) {
+            end = EVERYWHERE;
+        }
         self.journal(value);
         let spill = &mut self.spills[value];
         spill.end = spill.end.max(end);
@@ -69,8 +76,12 @@ impl Forward {
     /// `value` is made in its slot, at position `pos` in `block`.
     pub(super) fn born_in_memory(&mut self, value: Value, block: Block, pos: u32) {
         self.journal(value);
-        self.spills[value] = Spill { memory: Memory::Born, needed_by: block, end: pos };
-        self.spilled.push(value);
+        let before = self.spills[value];
+        self.spills[value] = Spill { memory: Memory::Born, needed_by: block, end: pos.max(before.end) };
+        // It may be known already: from a first try at the instruction, or from unreachable code before its definition.
+        if before.memory == Memory::Never {
+            self.spilled.push(value);
+        }
     }
 
     #[inline]

@@ -1,0 +1,114 @@
+//! Every failure that was found and mended, reduced: one function a file, named for what was wrong. Each must be allocated right by
+//! both settings of the SSA allocator, or be rejected, and must not make anything panic.
+
+use regatta::{Algorithm, Options, Problem, check, run, text};
+use regatta_testing::families::Family;
+use regatta_testing::{Random, targets};
+use std::panic::catch_unwind;
+use std::path::Path;
+
+const SSA: [Algorithm; 2] = [Algorithm::Thorough, Algorithm::Quick];
+
+/// The problem of a file, and whether it is valid.
+fn problem(name: &str) -> (Problem, bool) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/regressions").join(name).with_extension("rt");
+    let source = std::fs::read_to_string(&path).expect("a file of that name");
+    let problem = text::parse(&source).unwrap_or_else(|error| panic!("{name}: {error}")).remove(0);
+    let valid = check::validate(&problem.func, &problem.env).is_ok();
+    (problem, valid)
+}
+
+/// Valid, and allocated right.
+fn allocated(name: &str) {
+    let (problem, valid) = problem(name);
+    assert!(valid);
+    targets::allocate(&problem, &SSA, &Random::new(0));
+}
+
+/// Invalid: an error with validation, and without it no panic but of assertions.
+fn rejected(name: &str) {
+    let (problem, valid) = problem(name);
+    assert!(!valid);
+    for algorithm in SSA {
+        for validate in [false, true] {
+            let options = Options { algorithm, validate };
+            match catch_unwind(|| run(&problem.func, &problem.env, &options)) {
+                Ok(result) => assert!(result.is_err() || !validate),
+                // Assertions may stop what is wrong and not validated.
+                Err(_) => assert!(cfg!(debug_assertions) && !validate),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_branch_defines_what_is_reloaded_behind_the_join() {
+    allocated("a_branch_defines_what_is_reloaded_behind_the_join");
+}
+
+#[test]
+fn unreachable_code_reads_what_other_unreachable_code_defines() {
+    allocated("unreachable_code_reads_what_other_unreachable_code_defines");
+}
+
+#[test]
+fn an_unreachable_loop_folds_no_parameters() {
+    allocated("an_unreachable_loop_folds_no_parameters");
+}
+
+#[test]
+fn a_value_mentioned_as_another_class() {
+    rejected("a_value_mentioned_as_another_class");
+}
+
+#[test]
+fn unreachable_code_reads_a_slot_before_it_is_stored() {
+    allocated("unreachable_code_reads_a_slot_before_it_is_stored");
+}
+
+#[test]
+fn a_parameter_is_read_where_it_is_not_defined() {
+    rejected("a_parameter_is_read_where_it_is_not_defined");
+}
+
+#[test]
+fn unreachable_code_reads_a_parameter_in_memory_before_its_block() {
+    allocated("unreachable_code_reads_a_parameter_in_memory_before_its_block");
+}
+
+#[test]
+fn unreachable_code_reads_on_both_sides_of_the_definition() {
+    allocated("unreachable_code_reads_on_both_sides_of_the_definition");
+}
+
+#[test]
+fn an_unreachable_loop_reads_a_parameter_that_does_not_dominate() {
+    allocated("an_unreachable_loop_reads_a_parameter_that_does_not_dominate");
+}
+
+#[test]
+fn a_value_under_more_names_than_the_checker_kept() {
+    allocated("a_value_under_more_names_than_the_checker_kept");
+}
+
+#[test]
+fn a_label_of_another_class() {
+    rejected("a_label_of_another_class");
+}
+
+/// The checker called allocations of a hundred loops in a row wrong: what lives through them has a parameter's name in each.
+#[test]
+fn values_that_get_a_new_name_in_each_of_a_hundred_loops() {
+    let problem = Family::LoopNests.make(7000);
+    targets::allocate(&problem, &SSA, &Random::new(0));
+}
+
+#[test]
+fn a_branch_to_a_join_clobbers() {
+    rejected("a_branch_to_a_join_clobbers");
+}
+
+#[test]
+fn two_values_meet_at_a_fixed_stack_slot() {
+    allocated("two_values_meet_at_a_fixed_stack_slot");
+}
