@@ -25,7 +25,7 @@ fn small(uses: usize) -> Func {
 fn too_large(func: &impl Function, what: &str) {
     for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
         for validate in [false, true] {
-            let result = run(func, &env(), &Options { algorithm, validate });
+            let result = run(func, &env(), &Options { algorithm, validate, ..Options::default() });
             assert!(
                 matches!(&result, Err(Error::TooLarge { what: found, .. }) if *found == what),
                 "{:?}",

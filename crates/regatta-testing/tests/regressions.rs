@@ -31,7 +31,7 @@ fn rejected(name: &str) {
     assert!(!valid);
     for algorithm in SSA {
         for validate in [false, true] {
-            let options = Options { algorithm, validate };
+            let options = Options { algorithm, validate, ..Options::default() };
             match catch_unwind(|| run(&problem.func, &problem.env, &options)) {
                 Ok(result) => assert!(result.is_err() || !validate),
                 // Assertions may stop what is wrong and not validated.
