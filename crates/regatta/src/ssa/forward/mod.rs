@@ -296,15 +296,18 @@ impl Forward {
     /// cautious one counts only on those that survive; learning goes on from the better of the two.
     fn allocate_nest(&mut self, on: &Input<'_>, blocks: &[Block], allocs: &mut [Allocation]) -> Result<(), Error> {
         let mark = self.mark();
-        self.in_nest = on.rounds > 0;
+        let of = on.flow.loops.block_loop(blocks[0]);
+        // What is found out at the header of a loop that is entered elsewhere too is little more than a guess: not worth a round.
+        let rounds = if on.flow.loops.is_irreducible(of) { 0 } else { on.rounds };
+        self.in_nest = rounds > 0;
         self.excluded.clear();
         self.best_excluded.clear();
-        self.cautious = on.rounds == 0;
+        self.cautious = rounds == 0;
         self.attempt(on, blocks, true, allocs)?;
         let mut best = (self.nest_cost, self.cautious);
         let mut is_best = true;
-        let mut worth_it = on.rounds > 0 && self.learn(on);
-        if worth_it && on.loops.loops[on.flow.loops.block_loop(blocks[0])].has_call {
+        let mut worth_it = rounds > 0 && self.learn(on);
+        if worth_it && on.loops.loops[of].has_call {
             self.learnt.clear();
             core::mem::swap(&mut self.learnt, &mut self.excluded);
             self.cautious = true;
@@ -318,7 +321,7 @@ impl Forward {
                 core::mem::swap(&mut self.learnt, &mut self.excluded);
             }
         }
-        let mut left = on.rounds;
+        let mut left = rounds;
         while worth_it && left > 0 {
             left -= 1;
             self.attempt_again(on, blocks, &mark, allocs)?;
