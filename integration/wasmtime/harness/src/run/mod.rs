@@ -1,0 +1,126 @@
+//! `run`: programs from start to finish.
+//!
+//! A module says by its imports and exports what it expects around it. There are hosts for WASI commands, for
+//! programs that Go compiled for JavaScript, and for Lua, QuickJS and SQLite as Emscripten builds them for JavaScript. The
+//! last three are libraries, so the host is also the program: it runs a script that it is handed.
+//!
+//! What the program prints goes to standard output as it is; figures go to standard error or into a file.
+
+mod emscripten;
+mod go;
+mod lua;
+mod quickjs;
+mod sqlite;
+mod wasi;
+
+use crate::Answer;
+use crate::args::RunArgs;
+use crate::engine::Setup;
+use crate::passes;
+use emscripten::Names;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+use wasmtime::error::Context as _;
+use wasmtime::{Engine, Module};
+use wasmtime::{Result, bail};
+
+/// What there is to say of one run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    /// The time that compiling took.
+    pub(crate) compile: Duration,
+    /// The time that register allocation took.
+    pub(crate) regalloc: Duration,
+    /// Bytes of machine code.
+    pub(crate) code: u64,
+    /// The time that the program ran.
+    pub(crate) run: Duration,
+    /// Its exit code.
+    pub(crate) exit: u8,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Outcome {
+    run: Duration,
+    exit: u8,
+}
+
+pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
+    let name = args.file.display().to_string();
+    let bytes = std::fs::read(&args.file).with_context(|| name.clone())?;
+    let names = args.names.as_deref().map(Names::read).transpose()?.unwrap_or_default();
+    let setup = Setup { target: None, algorithm: args.compiling.algorithm, check: args.compiling.check };
+    let engine = setup.engine()?;
+    let started = Instant::now();
+    let (module, regalloc) = passes::measure(|| Module::new(&engine, &bytes));
+    let compile = started.elapsed();
+    let module = module.with_context(|| name.clone())?;
+    let outcome = execute(&engine, &module, &name, names, &args.args).with_context(|| name.clone())?;
+    let figures = Figures {
+        compile,
+        regalloc: regalloc.time,
+        code: module.text().len() as u64,
+        run: outcome.run,
+        exit: outcome.exit,
+    };
+    match &args.report {
+        Some(path) => {
+            let text = serde_json::to_string_pretty(&figures)?;
+            std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        }
+        None => eprintln!(
+            "{name}: compiled in {:.1} ms ({:.1} ms of it register allocation), ran for {:.1} ms",
+            figures.compile.as_secs_f64() * 1e3,
+            figures.regalloc.as_secs_f64() * 1e3,
+            figures.run.as_secs_f64() * 1e3,
+        ),
+    }
+    Ok(Answer::Exit(outcome.exit))
+}
+
+/// Runs a module under the host that it was made for.
+fn execute(engine: &Engine, module: &Module, name: &str, names: Names, args: &[String]) -> Result<Outcome> {
+    let exports = |name: &str| module.get_export(names.export(name)).is_some();
+    if module.imports().any(|import| import.module() == "gojs") {
+        go::run(engine, module, name, args)
+    } else if exports("luaL_newstate") {
+        lua::run(engine, module, names, args)
+    } else if exports("sqlite3_open") {
+        sqlite::run(engine, module, names, args)
+    } else if exports("QTS_Eval") {
+        quickjs::run(engine, module, names, args)
+    } else if exports("_start") {
+        wasi::run(engine, module, name, args)
+    } else {
+        bail!("neither a WASI command nor a program of another kind that there is a host for")
+    }
+}
+
+/// Can a module be run as it is, without a script?
+pub(crate) fn is_command(bytes: &[u8]) -> Result<bool> {
+    let binary = wat::parse_bytes(bytes)?;
+    for payload in wasmparser::Parser::new(0).parse_all(&binary) {
+        if let wasmparser::Payload::ExportSection(exports) = payload? {
+            for export in exports {
+                if export?.name == "_start" {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_export_start() {
+        let command = br#"(module (func (export "_start")))"#;
+        assert!(is_command(command).expect("a module"));
+        assert!(!is_command(br#"(module (func (export "start")))"#).expect("a module"));
+        assert!(is_command(b"(module").is_err());
+    }
+}

@@ -1,0 +1,52 @@
+//! WASI commands and benchmark modules.
+//!
+//! The program sees the current folder, to read from, and none of the environment. A benchmark module brackets what is to
+//! be timed with calls of `bench.start` and `bench.end`; of another program the whole run is timed.
+
+use super::Outcome;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use wasmtime::{Engine, Linker, Module, Result, Store};
+use wasmtime_wasi::p1::{self, WasiP1Ctx};
+use wasmtime_wasi::{DirPerms, FilePerms, I32Exit, WasiCtxBuilder};
+
+/// What `bench.start` and `bench.end` bracket.
+#[derive(Debug, Default)]
+struct Stopwatch {
+    since: Option<Instant>,
+    total: Option<Duration>,
+}
+
+pub(super) fn run(engine: &Engine, module: &Module, name: &str, args: &[String]) -> Result<Outcome> {
+    let stopwatch = Arc::new(Mutex::new(Stopwatch::default()));
+    let mut linker: Linker<WasiP1Ctx> = Linker::new(engine);
+    p1::add_to_linker_sync(&mut linker, |context| context)?;
+    let (start, end) = (stopwatch.clone(), stopwatch.clone());
+    linker.func_wrap("bench", "start", move || {
+        start.lock().unwrap_or_else(PoisonError::into_inner).since = Some(Instant::now());
+    })?;
+    linker.func_wrap("bench", "end", move || {
+        let mut watch = end.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(since) = watch.since.take() {
+            watch.total = Some(watch.total.unwrap_or_default() + since.elapsed());
+        }
+    })?;
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.inherit_stdio().allow_blocking_current_thread(true).arg(name).args(args);
+    wasi.preopened_dir(".", ".", DirPerms::READ, FilePerms::READ)?;
+    let mut store = Store::new(engine, wasi.build_p1());
+    let instance = linker.instantiate(&mut store, module)?;
+    let main = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
+    let started = Instant::now();
+    let result = main.call(&mut store, ());
+    let whole = started.elapsed();
+    let exit = match result {
+        Ok(()) => 0,
+        Err(error) => match error.downcast_ref::<I32Exit>() {
+            Some(I32Exit(code)) => (*code).clamp(0, 255) as u8,
+            None => return Err(error),
+        },
+    };
+    let bracketed = stopwatch.lock().unwrap_or_else(PoisonError::into_inner).total;
+    Ok(Outcome { run: bracketed.unwrap_or(whole), exit })
+}
