@@ -7,6 +7,7 @@ use core::fmt;
 /// A word of the frame, counted from zero; a value that takes several words is named by its first or by its last one
 /// (see [`Function::multi_spillslot_named_by_last_slot`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SpillSlot {
     bits: u32,
 }
@@ -67,6 +68,7 @@ impl fmt::Debug for SpillSlot {
 
 /// The kinds of places that a value can be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum AllocationKind {
     /// Nowhere.
@@ -79,6 +81,7 @@ pub enum AllocationKind {
 
 /// Where a value is: the kind in the top three bits, the register's index or the slot's number in the low 28.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Allocation {
     bits: u32,
 }
@@ -206,6 +209,7 @@ impl fmt::Debug for Allocation {
 
 /// The side of an instruction that a program point is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum InstPosition {
     /// Before it.
@@ -216,6 +220,7 @@ pub enum InstPosition {
 
 /// A point just before or just after an instruction: the instruction's number doubled, plus one for "after".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProgPoint {
     bits: u32,
 }
@@ -298,6 +303,7 @@ impl fmt::Debug for ProgPoint {
 
 /// Something to insert into the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Edit {
     /// Copy a value from one place to another. At least one of the two is a register.
     Move {
@@ -319,6 +325,7 @@ pub enum InstOrEdit<'a> {
 
 /// How an allocation went, in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Stats {
     /// Instructions of the input.
     pub insts: usize,
@@ -344,6 +351,7 @@ pub struct Stats {
 
 /// The result of an allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Output {
     /// How many words of spill slots the frame needs.
     pub num_spillslots: usize,
@@ -372,7 +380,7 @@ impl Output {
     pub fn block_insts_and_edits(&self, func: &impl Function, block: Block) -> OutputIter<'_> {
         let insts = func.block_insns(block);
         let start = self.edits.partition_point(|edit| edit.0 < ProgPoint::before(insts.first()));
-        OutputIter { edits: &self.edits[start..], insts }
+        OutputIter::new(&self.edits[start..], insts)
     }
 }
 
@@ -381,6 +389,14 @@ impl Output {
 pub struct OutputIter<'a> {
     edits: &'a [(ProgPoint, Edit)],
     insts: InstRange,
+}
+
+impl<'a> OutputIter<'a> {
+    /// The instructions `insts` and the edits in front of them, out of `edits`, which begin with the first of these. For a
+    /// client that keeps edits elsewhere than in an [`Output`].
+    pub fn new(edits: &'a [(ProgPoint, Edit)], insts: InstRange) -> Self {
+        Self { edits, insts }
+    }
 }
 
 impl<'a> Iterator for OutputIter<'a> {

@@ -5,7 +5,7 @@
 //! write to one destroys what the other held.
 
 use crate::ir::entity::entity;
-use crate::ir::{Function, Inst, PReg, PRegSet, RegClass};
+use crate::ir::{Block, Function, Inst, PReg, PRegSet, RegClass};
 use crate::output::{Allocation, AllocationKind, Edit, Output, SpillSlot};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -60,9 +60,13 @@ pub(super) struct SlotLayout {
 }
 
 impl SlotLayout {
-    fn new(func: &impl Function) -> Self {
-        // Asked only once. A class that does not occur may answer with anything, even 0.
-        let size = |class| func.spillslot_size(class).clamp(1, 1 << 24) as u32;
+    /// Asks once for each class that `occurs`; a client need not have an answer for the others, of which nothing can be in
+    /// a slot.
+    fn new(func: &impl Function, occurs: [bool; 3]) -> Self {
+        let size = |class: RegClass| match occurs[class.index()] {
+            true => func.spillslot_size(class).clamp(1, 1 << 24) as u32,
+            false => 1,
+        };
         Self { sizes: RegClass::ALL.map(size), named_by_last: func.multi_spillslot_named_by_last_slot() }
     }
 
@@ -73,6 +77,22 @@ impl SlotLayout {
         let first = if self.named_by_last { (name + 1).checked_sub(size)? } else { name };
         Some((first, size))
     }
+}
+
+/// The classes of which the function has values.
+fn classes_that_occur(func: &impl Function) -> [bool; 3] {
+    let mut occurs = [false; 3];
+    for inst in (0..func.num_insts()).map(Inst::new) {
+        for op in func.inst_operands(inst).iter().filter(|op| op.as_fixed_nonallocatable().is_none()) {
+            occurs[op.class().index()] = true;
+        }
+    }
+    for block in (0..func.num_blocks()).map(Block::new) {
+        for param in func.block_params(block) {
+            occurs[param.class().index()] = true;
+        }
+    }
+    occurs
 }
 
 impl Locations {
@@ -87,7 +107,7 @@ impl Locations {
             slots: Vec::new(),
             first_overlap: Vec::new(),
             overlaps: Vec::new(),
-            layout: SlotLayout::new(func),
+            layout: SlotLayout::new(func, classes_that_occur(func)),
         };
         for inst in (0..func.num_insts()).map(Inst::new) {
             for (op, &alloc) in func.inst_operands(inst).iter().zip(output.inst_allocs(inst)) {

@@ -98,11 +98,13 @@ pub(crate) use entity;
 
 entity! {
     /// An instruction, numbered through the whole function in the order of its blocks' code.
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct Inst, "inst"
 }
 
 entity! {
     /// A basic block.
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct Block, "block"
 }
 
@@ -148,6 +150,7 @@ impl Block {
 
 /// Consecutive instructions: from the first, inclusive, to the second, exclusive.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstRange(Inst, Inst);
 
 impl InstRange {

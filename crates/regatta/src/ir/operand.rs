@@ -5,6 +5,7 @@ use core::fmt;
 
 /// Where an operand's value must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum OperandConstraint {
     /// In a register or on the stack.
     Any,
@@ -35,6 +36,7 @@ impl fmt::Display for OperandConstraint {
 
 /// Does an operand read its value or make it?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum OperandKind {
     /// The instruction makes the value.
@@ -49,6 +51,7 @@ pub enum OperandKind {
 /// their places; at `Late`, it writes its definitions, and its late uses still occupy theirs. An early use and a late
 /// definition may therefore share a register; a late use shares with no definition, an early definition with no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum OperandPos {
     /// The first step; the usual place of a use.
@@ -77,6 +80,7 @@ pub enum OperandPos {
 /// assert_eq!(argument, Operand::from_bits(argument.bits()));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Operand {
     bits: u64,
 }

@@ -6,6 +6,7 @@ use core::ops::{BitAnd, BitOr};
 
 /// A class of registers. Every register and every value belongs to one; no register serves two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 pub enum RegClass {
     /// General-purpose registers.
@@ -63,6 +64,7 @@ impl RegClass {
 /// Stored as `class * 64 + number` in one byte. A `PReg` can also stand for a fixed slot of the stack frame; see
 /// [`MachineEnv::fixed_stack_slots`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PReg {
     bits: u8,
 }
@@ -141,6 +143,7 @@ impl fmt::Debug for PReg {
 
 /// A set of physical registers: one 64-bit mask a class, so that set operations on a class are single instructions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PRegSet {
     // The fourth word belongs to the class encoding that names no class; it keeps every index of a `PReg` in bounds.
     bits: [u64; 4],
@@ -331,6 +334,7 @@ impl Iterator for PRegSetIter {
 ///
 /// Stored as `number * 4 + class`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct VReg {
     bits: u32,
 }
@@ -399,6 +403,7 @@ impl fmt::Debug for VReg {
 
 /// What the machine offers: which registers the allocator may use, and which it should rather not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MachineEnv {
     /// The registers to use first, by class.
     pub preferred_regs_by_class: [PRegSet; 3],

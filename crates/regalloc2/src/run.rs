@@ -1,0 +1,91 @@
+//! Running the allocator.
+
+use crate::function::Adapter;
+use crate::listing;
+use crate::{Function, MachineEnv, Output, RegAllocError, ssa};
+
+/// Which allocator to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Algorithm {
+    /// For good code: [`regatta::Algorithm::Thorough`].
+    #[default]
+    Ion,
+    /// For short compile times: [`regatta::Algorithm::Quick`].
+    Fastalloc,
+}
+
+/// How to allocate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RegallocOptions {
+    /// List the allocation in the log, at level info.
+    pub verbose_log: bool,
+    /// See whether the function is in SSA form, and well-formed, before allocating. Without it, the allocator reports only
+    /// what it meets.
+    pub validate_ssa: bool,
+    /// Which allocator to run.
+    pub algorithm: Algorithm,
+}
+
+/// Storage kept from one function to the next.
+#[derive(Default)]
+pub struct Ctx {
+    /// The result of the last run. It may be taken away; the next run fills another.
+    pub output: Output,
+    inner: regatta::Context,
+}
+
+/// The most operands that an instruction may have.
+const MOST_OPERANDS: u32 = (1 << 16) - 1;
+
+/// Allocates registers for a function.
+///
+/// # Errors
+///
+/// If the function cannot be allocated.
+pub fn run<F: Function>(func: &F, env: &MachineEnv, options: &RegallocOptions) -> Result<Output, RegAllocError> {
+    let mut ctx = Ctx::default();
+    run_with_ctx(func, env, options, &mut ctx)?;
+    Ok(ctx.output)
+}
+
+/// Allocates registers for a function, in storage that is kept from one function to the next. The result is also in
+/// [`Ctx::output`].
+///
+/// # Errors
+///
+/// If the function cannot be allocated.
+pub fn run_with_ctx<'a, F: Function>(
+    func: &F,
+    env: &MachineEnv,
+    options: &RegallocOptions,
+    ctx: &'a mut Ctx,
+) -> Result<&'a Output, RegAllocError> {
+    if options.validate_ssa {
+        ssa::validate(func)?;
+    }
+    let algorithm = match options.algorithm {
+        Algorithm::Ion => regatta::Algorithm::Thorough,
+        Algorithm::Fastalloc => regatta::Algorithm::Quick,
+    };
+    let options_inside = regatta::Options { algorithm, validate: false };
+    let Ctx { output, inner } = ctx;
+    // Regatta fills the vectors that the client sees.
+    output.swap_storage(&mut inner.output);
+    let result = regatta::run_with_ctx(&Adapter(func), env, &options_inside, inner).map(|_| ());
+    output.swap_storage(&mut inner.output);
+    result.map_err(|error| RegAllocError::while_allocating(error, func))?;
+    output.num_spillslots = inner.output.num_spillslots;
+    output.stats = (&inner.output.stats).into();
+    check_operand_counts(output)?;
+    listing::log(func, output, options.verbose_log);
+    Ok(output)
+}
+
+/// Clients of this interface may count an instruction's operands in 16 bits.
+fn check_operand_counts(output: &Output) -> Result<(), RegAllocError> {
+    let offsets = &output.inst_alloc_offsets;
+    // One subtraction and one comparison an instruction.
+    let last = offsets.last().map_or(0, |&last| output.allocs.len() as u32 - last);
+    let most = offsets.windows(2).map(|pair| pair[1] - pair[0]).fold(last, u32::max);
+    if most <= MOST_OPERANDS { Ok(()) } else { Err(RegAllocError::TooManyOperands) }
+}
