@@ -1,74 +1,52 @@
 -- Numbers, strings, tables, closures, coroutines and errors; it prints what it computed.
 
-local function fannkuch(n)
-  local p, q, s, sign, maxflips, sum = {}, {}, {}, 1, 0, 0
-  for i = 1, n do p[i], q[i], s[i] = i, i, i end
-  while true do
-    local q0 = p[1]
-    if q0 ~= 1 then
-      for i = 2, n do q[i] = p[i] end
-      local flips = 1
-      while true do
-        local qq = q[q0]
-        if qq == 1 then
-          sum = sum + sign * flips
-          if flips > maxflips then maxflips = flips end
-          break
-        end
-        q[q0] = q0
-        if q0 >= 4 then
-          local i, j = 2, q0 - 1
-          while i < j do q[i], q[j] = q[j], q[i]; i = i + 1; j = j - 1 end
-        end
-        q0 = qq
-        flips = flips + 1
+-- Over all orders of 1 to n: how often the first k must be turned round until the first is 1; the most, and the sum.
+local function flips(n)
+  local order, most, sum = {}, 0, 0
+  for i = 1, n do order[i] = i end
+  local function count()
+    local copy, times = table.move(order, 1, n, 1, {}), 0
+    while copy[1] ~= 1 do
+      local low, high = 1, copy[1]
+      while low < high do
+        copy[low], copy[high] = copy[high], copy[low]
+        low, high = low + 1, high - 1
       end
+      times = times + 1
     end
-    if sign == 1 then
-      p[1], p[2] = p[2], p[1]
-      sign = -1
-    else
-      p[2], p[3] = p[3], p[2]
-      sign = 1
-      for i = 3, n do
-        local sx = s[i]
-        if sx ~= 1 then s[i] = sx - 1; break end
-        if i == n then return sum, maxflips end
-        s[i] = i
-        local t = p[1]
-        for j = 1, i do p[j] = p[j + 1] end
-        p[i + 1] = t
-      end
+    most, sum = math.max(most, times), sum + times
+  end
+  local function permute(k)
+    if k == 1 then return count() end
+    for i = 1, k do
+      permute(k - 1)
+      local other = k % 2 == 0 and i or 1
+      order[other], order[k] = order[k], order[other]
     end
   end
+  permute(n)
+  return most, sum
 end
 
-local function spectral(n)
-  local function a(i, j)
-    local ij = i + j - 1
-    return 1.0 / (ij * (ij - 1) * 0.5 + i)
-  end
-  local function times(x, y, transposed)
-    for i = 1, n do
-      local sum = 0
-      for j = 1, n do
-        sum = sum + x[j] * (transposed and a(j, i) or a(i, j))
-      end
-      y[i] = sum
-    end
-  end
-  local u, v, t = {}, {}, {}
-  for i = 1, n do u[i] = 1 end
-  for _ = 1, 10 do
-    times(u, t, false); times(t, v, true)
-    times(v, t, false); times(t, u, true)
-  end
-  local vbv, vv = 0, 0
+-- The largest eigenvalue of a matrix, by multiplying a vector with it again and again.
+local function eigenvalue(n, rounds)
+  local rows, x = {}, {}
   for i = 1, n do
-    vbv = vbv + u[i] * v[i]
-    vv = vv + v[i] * v[i]
+    rows[i], x[i] = {}, 1.0
+    for j = 1, n do rows[i][j] = 1 / (i + j - 1) end
   end
-  return math.sqrt(vbv / vv)
+  local value
+  for _ = 1, rounds do
+    local y, norm = {}, 0.0
+    for i = 1, n do
+      local row, sum = rows[i], 0.0
+      for j = 1, n do sum = sum + row[j] * x[j] end
+      y[i], norm = sum, norm + sum * sum
+    end
+    value = math.sqrt(norm)
+    for i = 1, n do x[i] = y[i] / value end
+  end
+  return value
 end
 
 local function words(count)
@@ -104,8 +82,8 @@ local function primes(limit)
 end
 
 print(_VERSION)
-print("fannkuch", fannkuch(8))
-print("spectral", string.format("%.9f", spectral(120)))
+print("flips", flips(8))
+print("eigenvalue", string.format("%.9f", eigenvalue(200, 20)))
 print("words", words(60000))
 local count, last = 0, 0
 for p in primes(20000) do count, last = count + 1, p end

@@ -1,4 +1,6 @@
 -- A small shop: tables, indexes, joins, groups, windows, a recursive query, text search by LIKE, updates and deletions.
+PRAGMA temp_store = MEMORY;
+
 CREATE TABLE customer (id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT NOT NULL);
 CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price REAL NOT NULL);
 CREATE TABLE sale (id INTEGER PRIMARY KEY, customer INTEGER NOT NULL REFERENCES customer, product INTEGER NOT NULL REFERENCES product, amount INTEGER NOT NULL, day INTEGER NOT NULL);
@@ -35,17 +37,15 @@ UPDATE product SET price = round(price * 1.19, 2) WHERE id % 3 = 0;
 DELETE FROM sale WHERE day > 300 AND amount < 3;
 SELECT changes();
 
+-- The numbers below 3000 that take longest to come down to 1.
 WITH RECURSIVE
-  xaxis(x) AS (VALUES(-2.0) UNION ALL SELECT x + 0.1 FROM xaxis WHERE x < 1.2),
-  yaxis(y) AS (VALUES(-1.0) UNION ALL SELECT y + 0.2 FROM yaxis WHERE y < 1.0),
-  m(iter, cx, cy, x, y) AS (
-    SELECT 0, x, y, 0.0, 0.0 FROM xaxis, yaxis
+  start(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM start WHERE n < 3000),
+  walk(n, at, steps) AS (
+    SELECT n, n, 0 FROM start
     UNION ALL
-    SELECT iter + 1, cx, cy, x * x - y * y + cx, 2.0 * x * y + cy FROM m WHERE (x * x + y * y) < 4.0 AND iter < 28
-  ),
-  m2(iter, cx, cy) AS (SELECT max(iter), cx, cy FROM m GROUP BY cx, cy),
-  a(t) AS (SELECT group_concat(substr(' .+*#', 1 + min(iter / 7, 4), 1), '') FROM (SELECT * FROM m2 ORDER BY cy, cx) GROUP BY cy)
-SELECT group_concat(rtrim(t), x'0a') FROM a;
+    SELECT n, CASE at % 2 WHEN 0 THEN at / 2 ELSE 3 * at + 1 END, steps + 1 FROM walk WHERE at > 1
+  )
+SELECT n, max(steps) AS steps, max(at) FROM walk GROUP BY n ORDER BY steps DESC, n LIMIT 5;
 
 SELECT round(sum(price), 2), min(name), max(length(name)) FROM product;
 PRAGMA integrity_check;

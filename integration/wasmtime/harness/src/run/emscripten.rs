@@ -271,7 +271,7 @@ fn invoke_catching(mut caller: Caller<'_, Env>, args: &[Val], results: &mut [Val
     let func = func.ok_or_else(|| format_err!("entry {index} of the table is no function"))?;
     match func.call(&mut caller, args, results) {
         Err(error) if error.is::<Longjmp>() => {
-            call(caller.as_context_mut(), "_emscripten_stack_restore", &[stack])?;
+            call(caller.as_context_mut(), "stackRestore", &[stack])?;
             call(caller.as_context_mut(), "setThrew", &[1, 0])?;
             Ok(())
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use wasmtime::{Engine, Linker, Module, Result, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
-use wasmtime_wasi::{DirPerms, FilePerms, I32Exit, WasiCtxBuilder};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 /// What `bench.start` and `bench.end` bracket.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(super) fn run(engine: &Engine, module: &Module, name: &str, args: &[String])
     })?;
     let mut wasi = WasiCtxBuilder::new();
     wasi.inherit_stdio().allow_blocking_current_thread(true).arg(name).args(args);
-    wasi.preopened_dir(".", ".", DirPerms::READ, FilePerms::READ)?;
+    wasi.preopened_dir(".", ".", FsPerms::ReadOnly)?;
     let mut store = Store::new(engine, wasi.build_p1());
     let instance = linker.instantiate(&mut store, module)?;
     let main = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
