@@ -22,13 +22,13 @@ pub enum RegAllocError {
     /// The branch passes another number of arguments than its targets have parameters; or its block's successors do not
     /// have it for their predecessor.
     Branch(Inst),
-    /// A value is live on entry to the function: nothing defines it.
+    /// A value is live on entry to the function: on some way from there to a use, nothing defines it.
     EntryLivein,
     /// The branch has operands of its own, and a target with several predecessors: the edge's moves have no place.
     DisallowedBranchArg(Inst),
     /// An instruction needs more registers at once than there are, or its constraints contradict one another.
     TooManyLiveRegs,
-    /// An instruction has more than 65,535 operands, or the function is beyond all encodings.
+    /// An instruction has more operands than can be numbered in 16 bits, or the function is beyond all encodings.
     TooManyOperands,
 }
 
@@ -44,7 +44,10 @@ impl RegAllocError {
     /// What the allocator met.
     pub(crate) fn while_allocating(error: Error, func: &impl Function) -> Self {
         match error {
-            Error::Undefined { .. } => Self::EntryLivein,
+            Error::Undefined { .. } | Error::NotDominated { .. } => {
+                log::debug!("cannot allocate: {error}");
+                Self::EntryLivein
+            }
             error => Self::new(error, func),
         }
     }

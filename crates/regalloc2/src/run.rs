@@ -34,8 +34,8 @@ pub struct Ctx {
     inner: regatta::Context,
 }
 
-/// The most operands that an instruction may have.
-const MOST_OPERANDS: u32 = (1 << 16) - 1;
+/// The most operands that an instruction may have: clients of this interface may number them in 16 bits.
+const MOST_OPERANDS: u32 = 1 << 16;
 
 /// Allocates registers for a function.
 ///
@@ -67,7 +67,7 @@ pub fn run_with_ctx<'a, F: Function>(
         Algorithm::Ion => regatta::Algorithm::Thorough,
         Algorithm::Fastalloc => regatta::Algorithm::Quick,
     };
-    let options_inside = regatta::Options { algorithm, validate: false };
+    let options_inside = regatta::Options { algorithm, ..regatta::Options::default() };
     let Ctx { output, inner } = ctx;
     // Regatta fills the vectors that the client sees.
     output.swap_storage(&mut inner.output);
@@ -81,7 +81,6 @@ pub fn run_with_ctx<'a, F: Function>(
     Ok(output)
 }
 
-/// Clients of this interface may count an instruction's operands in 16 bits.
 fn check_operand_counts(output: &Output) -> Result<(), RegAllocError> {
     let offsets = &output.inst_alloc_offsets;
     // One subtraction and one comparison an instruction.

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Compare our allocators with regalloc2's: time, cost, moves, slots, heap
     Bench(BenchArgs),
+    /// Compare layouts of the frame: spill slots, and how few would do
+    Frames(FramesArgs),
 }
 
 /// The arguments of `regatta alloc`.
@@ -124,6 +126,20 @@ pub(crate) struct BenchArgs {
     /// Print figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The arguments of `regatta frames`.
+///
+/// Slots are words of spill slots, summed over the functions. "At once" is the largest number of words that an
+/// allocation needs at one point: no layout of its frame can have fewer. Times are of the backtracking allocator as a
+/// whole.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FramesArgs {
+    /// The functions; without any file, those of the directory `corpus`
+    pub(crate) files: Vec<PathBuf>,
+    /// Take the best time of this many runs
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) reps: u32,
 }
 
 /// Reads the name of an algorithm.

@@ -11,7 +11,9 @@ mod bench;
 mod check;
 mod convert;
 mod cost;
+mod frames;
 mod input;
+mod live_slots;
 mod loops;
 mod pressure;
 mod progress;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Stats(args) => stats::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Frames(args) => frames::run(&args),
     };
     match answer {
         Ok(Answer::Yes) => ExitCode::SUCCESS,

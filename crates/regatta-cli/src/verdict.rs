@@ -14,7 +14,7 @@ const MAX_WORDS: usize = 300;
 ///
 /// Why that cannot be done. A panic is such a reason too.
 pub(crate) fn allocate(problem: &Problem, algorithm: Algorithm) -> Result<Output, String> {
-    let options = Options { algorithm, validate: true };
+    let options = Options { algorithm, validate: true, ..Options::default() };
     let attempt = catch_unwind(AssertUnwindSafe(|| regatta::run(&problem.func, &problem.env, &options)));
     match attempt {
         Ok(result) => result.map_err(|error| format!("cannot be allocated: {error}")),

@@ -141,7 +141,6 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[allow(dead_code, reason = "an analysis offers what its algorithm finds, whichever pass asks for it")]
 mod backtracking;
 mod cfg;
 pub mod check;
@@ -192,11 +191,25 @@ impl Algorithm {
     }
 }
 
+/// How the backtracking allocator lays out spill slots in the frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SlotLayout {
+    /// All spill sets are known before the first gets its slot, and are packed in the order in which they begin to be in memory. The
+    /// SSA allocator knows no other.
+    #[default]
+    Packed,
+    /// One spill set after the other goes into the first of a few slots that has room for it. Here to compare with: the frames are larger.
+    Probed,
+}
+
 /// How to allocate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Which allocator to run.
     pub algorithm: Algorithm,
+    /// How the backtracking allocator lays out spill slots.
+    pub slot_layout: SlotLayout,
     /// Look for everything that can be wrong with the input first ([`check::validate`]). Without it, the allocator
     /// reports only what it meets, and wrong input may give a wrong answer.
     pub validate: bool,
@@ -240,7 +253,7 @@ pub fn run_with_ctx<'a>(
     match options.algorithm {
         Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, output)?,
         Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, output)?,
-        Algorithm::Backtracking => backtracking.run(func, env, output)?,
+        Algorithm::Backtracking => backtracking.run(func, env, options.slot_layout, output)?,
     }
     Ok(&context.output)
 }

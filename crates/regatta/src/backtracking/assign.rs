@@ -11,13 +11,13 @@
 //!
 //! **Termination.** Evictions replace bundles by heavier ones, so they cannot go in circles; splits make bundles shorter.
 //!
-//! **What a register costs.** A register that must be saved for the caller is used for the first time only if the bundle in memory would cost more
-//! than that.
+//! **What a register costs.** Registers that must be saved for the caller come last in the order, those already in use before the others. A bundle
+//! that would stay in memory for less than the price of saving one takes it all the same: bundles to come share that price, which makes up for it.
 
 use super::bundles::{Bundle, BundleData, Bundles, uses};
 use super::interference::Registers;
 use super::points::Points;
-use super::ranges::{LiveRanges, UseKind};
+use super::ranges::{LiveRanges, Use, UseKind};
 use super::split::{self, Split};
 use crate::Error;
 use crate::code::{Code, NO_REG, OpIndex, Want};
@@ -27,8 +27,6 @@ use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-/// What saving a register for the caller, and restoring it, costs.
-const SAVED_REGISTER: f32 = 5.0;
 /// What loading a value costs.
 const LOAD: f32 = 4.0;
 /// How much it counts that another part of the spill set is in the register.
@@ -155,10 +153,7 @@ impl Assign {
         }
         let class = bundles.set(bundle).class.index();
         let dear = on.machine.dear[class] & !self.used[class];
-        let mut candidates = on.machine.allocatable[class] & !on.machine.stack[class] & data.limit;
-        if data.cost <= SAVED_REGISTER && !data.minimal {
-            candidates &= !dear;
-        }
+        let candidates = on.machine.allocatable[class] & !on.machine.stack[class] & data.limit;
         let taken = self.taken(bundles, bundle, class, candidates);
         let free = candidates & !taken;
         if free != 0 {
@@ -192,7 +187,19 @@ impl Assign {
         let class = bundles.set(bundle).class.index();
         let usable = on.machine.allocatable[class] & !on.machine.stack[class];
         let candidates = usable & bundles.bundles[bundle].limit & (self.used[class] | !on.machine.dear[class]);
-        candidates & !self.taken(bundles, bundle, class, candidates)
+        let free = candidates & !self.taken(bundles, bundle, class, candidates);
+        let first = bundles.ranges(bundle)[0];
+        if on.points.cut_at_or_before(first.from) == first.from
+            || uses(on.live, &first).first().is_some_and(Use::begins)
+        {
+            return free;
+        }
+        // In the middle of an instruction nothing can be moved: only where the value is already can it stay.
+        let is_there = |&reg: &u8| {
+            let mut owners = self.registers[class].owners(first.from.prev(), first.from, reg);
+            owners.any(|owner| bundles.bundles[owner].set == bundles.bundles[bundle].set)
+        };
+        RegTraversalIter::new(free, NO_REG, 0).filter(is_there).fold(0, |mask, reg| mask | 1 << reg)
     }
 
     /// Would the bundle, which could be in memory, gain nothing from a register?

@@ -130,7 +130,8 @@ fn last_register(
     // The last piece in a register that begins in front of the limit and reaches into the block.
     let pieces = places.pieces(value);
     let end = pieces.partition_point(|piece| piece.from < limit);
-    let &Piece { from, to, place } = pieces[..end].iter().rfind(|piece| piece.place.is_some() || piece.to <= entry)?;
+    let &Piece { from, to, place, .. } =
+        pieces[..end].iter().rfind(|piece| piece.place.is_some() || piece.to <= entry)?;
     let point = on.points.cut_at_or_before(to.min(limit));
     let fits = to > entry && point > entry && point > from;
     place.filter(|_| fits).map(|reg| (point, reg))

@@ -11,13 +11,14 @@ mod points;
 mod ranges;
 mod spill;
 mod split;
+mod trim;
 
-use crate::Error;
 use crate::cfg::FlowGraph;
 use crate::code::{Code, Fold};
 use crate::ir::{Function, Machine, MachineEnv};
 use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
+use crate::{Error, SlotLayout};
 
 /// The allocator: its passes, with their storage.
 #[derive(Debug, Default)]
@@ -34,12 +35,19 @@ pub(crate) struct BacktrackingAllocator {
     memory: memory::Memory,
     tenants: frame::Tenants,
     slots: Slots,
+    probing: spill::SpillStage,
     edits: edits::Edits,
 }
 
 impl BacktrackingAllocator {
     /// Allocates `func` into `output`.
-    pub(crate) fn run(&mut self, func: &impl Function, env: &MachineEnv, output: &mut Output) -> Result<(), Error> {
+    pub(crate) fn run(
+        &mut self,
+        func: &impl Function,
+        env: &MachineEnv,
+        layout: SlotLayout,
+        output: &mut Output,
+    ) -> Result<(), Error> {
         let machine = Machine::new(env);
         self.flow.run(func)?;
         self.code.run(func, &machine, &self.flow.graph)?;
@@ -67,10 +75,18 @@ impl BacktrackingAllocator {
         self.tenants.run(on, &self.places, &self.memory);
         let shape = SlotShape::new(func, self.code.used_classes());
         self.slots.clear();
-        for (number, tenant) in self.tenants.tenants.iter().enumerate() {
-            self.slots.add(tenant.class, self.tenants.stretches(number)[0].from);
+        match layout {
+            SlotLayout::Packed => {
+                for (number, tenant) in self.tenants.tenants.iter().enumerate() {
+                    self.slots.add(tenant.class, self.tenants.stretches(number)[0].from);
+                }
+                self.slots.run(shape, |number| self.tenants.stretches(number));
+            }
+            SlotLayout::Probed => {
+                self.probing.allocate_spillslots(shape, &self.tenants);
+                self.slots.adopt(self.probing.places(), self.probing.words());
+            }
         }
-        self.slots.run(shape, |number| self.tenants.stretches(number));
         output.stats = Stats {
             insts: self.code.insts.len() - 1,
             blocks: self.flow.graph.num_blocks(),

@@ -15,6 +15,7 @@
 use super::bundles::Bundles;
 use super::points::{Point, Points};
 use super::ranges::{CopyIn, CopyIndex, LiveRanges, SlotOperand, Use, UseKind};
+use super::trim::Trim;
 use crate::cfg::{Edge, FlowGraph};
 use crate::code::{Code, NO_REG, OpIndex, Value, Want};
 use crate::ir::entity::TypedVec;
@@ -31,6 +32,8 @@ pub(crate) struct Piece {
     pub(crate) from: Point,
     pub(crate) to: Point,
     pub(crate) place: Place,
+    /// Has its front been given up, so that the value comes from memory?
+    pub(crate) is_loaded: bool,
 }
 
 /// Where a transfer goes.
@@ -90,6 +93,7 @@ pub(crate) struct Places {
     pub(crate) slot_operands: Vec<SlotOperand>,
     /// Where each value that is to be copied to an operand is.
     inputs: TypedVec<CopyIndex, Place>,
+    trim: Trim,
     /// Where each argument is.
     args: Vec<Place>,
 }
@@ -117,6 +121,7 @@ impl Places {
         self.args.clear();
         self.args.resize(on.code.num_args(), None);
         self.list_pieces(on);
+        self.trim(on);
         self.fixed_operands(on, allocs);
         for value in on.code.values.keys() {
             self.value(on, value, allocs);
@@ -144,13 +149,13 @@ impl Places {
         }
         let total = starts[values] as usize;
         self.pieces.clear();
-        self.pieces.resize(total, Piece { from: Point(0), to: Point(0), place: None });
+        self.pieces.resize(total, Piece { from: Point(0), to: Point(0), place: None, is_loaded: false });
         for bundle in on.bundles.bundles.keys() {
             let reg = on.bundles.bundles[bundle].reg;
             for range in on.bundles.ranges(bundle) {
                 let place = (reg != NO_REG).then(|| PReg::new(usize::from(reg), on.bundles.set(bundle).class));
                 let slot = &mut starts[range.value.index()];
-                self.pieces[*slot as usize] = Piece { from: range.from, to: range.to, place };
+                self.pieces[*slot as usize] = Piece { from: range.from, to: range.to, place, is_loaded: false };
                 *slot += 1;
             }
         }
@@ -180,6 +185,37 @@ impl Places {
                 allocs[def.index()] = allocs[input.index()];
             }
         }
+    }
+
+    /// Moves the beginnings of pieces in registers to where they are best loaded.
+    fn trim(&mut self, on: Input<'_>) {
+        let mut trim = core::mem::take(&mut self.trim);
+        for value in on.code.values.keys() {
+            let start = self.piece_start.as_slice()[value.index()] as usize;
+            let pieces = self.pieces(value);
+            let count = pieces.len();
+            if pieces.iter().all(|piece| piece.place == pieces[0].place) {
+                continue;
+            }
+            let mut uses = on.live.uses_of(value).map(|index| on.live.uses[index as usize]).peekable();
+            for index in 0..count {
+                let piece = self.pieces[start + index];
+                while uses.next_if(|use_| use_.from < piece.from).is_some() {}
+                let first = uses.peek().filter(|use_| use_.from < piece.to);
+                if piece.place.is_none() || first.is_some_and(|use_| use_.begins()) {
+                    continue;
+                }
+                let from = trim.begin(on, self, value, index, first.map(|use_| use_.from));
+                let data = &mut self.pieces[start + index];
+                if from == piece.to {
+                    data.place = None;
+                } else if from > piece.from {
+                    data.from = from;
+                    data.is_loaded = true;
+                }
+            }
+        }
+        self.trim = trim;
     }
 
     /// The operands and transfers of one value.
@@ -258,13 +294,14 @@ impl Places {
         if let Some(reg) = piece.place {
             let before = index.checked_sub(1).map(|index| self.pieces[index]);
             let starts = self.piece_start.as_slice()[value.index()] as usize;
-            if let Some(before) = before.filter(|_| index > starts)
-                && before.to == piece.from
-                && before.place != piece.place
+            let before = before.filter(|before| index > starts && before.to == piece.from);
+            let from = if piece.is_loaded { Some(None) } else { before.map(|before| before.place) };
+            if let Some(from) = from
+                && from != piece.place
                 && piece.from != on.points.entry_of(on.points.ordinal_at(piece.from))
             {
                 let key = Transfer::key(piece.from);
-                self.add(Transfer { key, value, from: before.place, to: Target::Reg(reg) });
+                self.add(Transfer { key, value, from, to: Target::Reg(reg) });
             }
             self.on_edges(on, value, index);
         }

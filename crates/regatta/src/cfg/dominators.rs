@@ -136,7 +136,7 @@ impl Dominators {
     }
 
     /// How many blocks dominate this one, without itself.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn depth(&self, block: Block) -> u32 {
         self.tree.depth(self.places[block].node) - 1
     }

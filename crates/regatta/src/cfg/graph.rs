@@ -158,7 +158,7 @@ impl Graph {
     }
 
     /// The number of edges.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn num_edges(&self) -> usize {
         self.edges.len()
     }

@@ -138,13 +138,13 @@ impl Order {
     }
 
     /// The block's index in the order.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn position(&self, block: Block) -> u32 {
         self.position[block]
     }
 
     /// The position of the loop's header; 0 for loop 0.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn loop_start(&self, of: Loop) -> u32 {
         self.spans[of].first
     }

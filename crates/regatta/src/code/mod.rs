@@ -14,8 +14,10 @@
 //! the validator's business.
 
 mod fold;
+mod undominated;
 
 pub(crate) use fold::Fold;
+pub(crate) use undominated::undominated_use;
 
 use crate::Error;
 use crate::cfg::{Edge, Graph};

@@ -29,7 +29,7 @@ mod stores;
 
 use crate::Error;
 use crate::cfg::FlowGraph;
-use crate::code::{Code, Fold};
+use crate::code::{Code, Fold, undominated_use};
 use crate::ir::{Function, Machine, MachineEnv};
 use crate::live::{LoopLiveness, NextUses};
 use crate::output::{Output, Stats};
@@ -78,6 +78,9 @@ impl SsaAllocator {
         self.code.run(func, &machine, &self.flow.graph)?;
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.next_uses.run(&mut self.code, &self.flow, &machine);
+        if let Some(live) = self.next_uses.live_in(func.entry_block()).first() {
+            return Err(undominated_use(&self.code, &self.flow, live.value));
+        }
         self.loops.run(&self.code, &self.flow, &mut self.next_uses);
         self.code.prepare(output);
         let input = Input {
