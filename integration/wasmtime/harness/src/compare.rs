@@ -1,7 +1,7 @@
 //! `compare`: programs under both builds in turn, and the ratios of what matters.
 //!
 //! Each turn is a process of its own, of one build and then of the other, so that whatever disturbs the machine disturbs
-//! both; of each figure the best of all turns counts. What a program prints, and its exit code, must be the same in every
+//! both; of each figure the best of all turns counts, and time is processor time. What a program prints, and its exit code, must be the same in every
 //! turn of both.
 
 use crate::args::{Algorithm, CompareArgs};

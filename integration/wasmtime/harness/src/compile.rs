@@ -1,16 +1,17 @@
 //! `compile`: how long a module takes, how much of that is register allocation, and how large its code is.
 //!
 //! Compilation for any machine ends in an ELF image, whose text section is the code. The time includes everything from
-//! the bytes of the module to that image: parsing, validation, translation, Cranelift, and laying out the image.
+//! the bytes of the module to that image: parsing, validation, translation, Cranelift, and laying out the image. It is
+//! processor time, of one thread.
 
 use crate::Answer;
-use crate::args::{Algorithm, CompileArgs, Target};
+use crate::args::{CompileArgs, Target};
 use crate::engine::Setup;
 use crate::{passes, table};
 use object::{Object, ObjectSection};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wasmtime::error::Context as _;
 use wasmtime::{Result, format_err};
 
@@ -59,27 +60,21 @@ fn measure(file: &Path, setup: &Setup, reps: u32) -> Result<Figures> {
     let engine = setup.engine()?;
     let mut best: Option<Figures> = None;
     for _ in 0..reps {
-        let started = Instant::now();
-        let (image, regalloc) = passes::measure(|| engine.precompile_module(&bytes));
-        let compile = started.elapsed();
+        let (image, cost) = passes::measure(|| engine.precompile_module(&bytes));
         let image = image.with_context(name)?;
         let code = text_size(&image).with_context(name)?;
         let turn = Figures {
             file: file.to_owned(),
             target: setup.target.as_ref().map(|t| t.0.clone()),
-            algorithm: algorithm_name(setup.algorithm),
-            functions: regalloc.functions,
-            compile: best.as_ref().map_or(compile, |b| b.compile.min(compile)),
-            regalloc: best.as_ref().map_or(regalloc.time, |b| b.regalloc.min(regalloc.time)),
+            algorithm: setup.algorithm.to_string(),
+            functions: cost.functions,
+            compile: best.as_ref().map_or(cost.compile, |b| b.compile.min(cost.compile)),
+            regalloc: best.as_ref().map_or(cost.regalloc, |b| b.regalloc.min(cost.regalloc)),
             code,
         };
         best = Some(turn);
     }
     best.ok_or_else(|| format_err!("no turns asked for"))
-}
-
-fn algorithm_name(algorithm: Algorithm) -> String {
-    algorithm.to_string()
 }
 
 /// Bytes of machine code in a compiled image.
@@ -112,6 +107,7 @@ fn print(all: &[Figures]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Algorithm;
 
     const MODULE: &[u8] =
         br#"(module (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))"#;

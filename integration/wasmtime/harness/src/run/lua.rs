@@ -1,8 +1,7 @@
 //! The Lua interpreter: runs a script with Lua's own libraries, but for files.
 
-use super::Outcome;
 use super::emscripten::{Library, Names};
-use std::time::Instant;
+use super::{Outcome, Stopwatch};
 use wasmtime::error::Context as _;
 use wasmtime::{Engine, Module, Result, bail};
 
@@ -10,7 +9,7 @@ pub(super) fn run(engine: &Engine, module: &Module, names: Names, args: &[String
     let [script] = args else { bail!("this is the Lua interpreter: it takes one argument, a script") };
     let source = std::fs::read(script).with_context(|| script.clone())?;
     let mut lua = Library::new(engine, module, names)?;
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let state = lua.call("luaL_newstate", &[])?;
     lua.call("luaL_openlibs", &[state])?;
     let (text, name) = (lua.put(&source)?, lua.put(format!("@{script}").as_bytes())?);

@@ -1,9 +1,8 @@
 //! QuickJS: runs a script and prints the value of its last expression.
 
-use super::Outcome;
 use super::emscripten::{Library, Names};
+use super::{Outcome, Stopwatch};
 use std::io::Write;
-use std::time::Instant;
 use wasmtime::error::Context as _;
 use wasmtime::{Engine, Module, Result, bail, ensure};
 
@@ -11,7 +10,7 @@ pub(super) fn run(engine: &Engine, module: &Module, names: Names, args: &[String
     let [script] = args else { bail!("this is QuickJS: it takes one argument, a script") };
     let source = std::fs::read(script).with_context(|| script.clone())?;
     let mut quickjs = Library::new(engine, module, names)?;
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let runtime = quickjs.call("QTS_NewRuntime", &[])?;
     // 0 stands for a context with everything in it.
     let context = quickjs.call("QTS_NewContext", &[runtime, 0])?;

@@ -1,9 +1,8 @@
 //! SQLite: runs a script of statements against a database in memory, and prints the rows of every query.
 
-use super::Outcome;
 use super::emscripten::{Library, Names};
+use super::{Outcome, Stopwatch};
 use std::io::Write;
-use std::time::Instant;
 use wasmtime::error::Context as _;
 use wasmtime::{Engine, Module, Result, bail};
 
@@ -16,7 +15,7 @@ pub(super) fn run(engine: &Engine, module: &Module, names: Names, args: &[String
     let [script] = args else { bail!("this is SQLite: it takes one argument, a script of statements") };
     let source = std::fs::read(script).with_context(|| script.clone())?;
     let mut sqlite = Library::new(engine, module, names)?;
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let (name, handle) = (sqlite.put(b":memory:")?, sqlite.put(&[0; 8])?);
     if sqlite.call("sqlite3_open", &[name, handle])? != 0 {
         bail!("the database cannot be opened");

@@ -3,32 +3,33 @@
 //! The program sees the current folder, to read from, and none of the environment. A benchmark module brackets what is to
 //! be timed with calls of `bench.start` and `bench.end`; of another program the whole run is timed.
 
-use super::Outcome;
+use super::{Lapse, Outcome, Stopwatch};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 use wasmtime::{Engine, Linker, Module, Result, Store};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 /// What `bench.start` and `bench.end` bracket.
 #[derive(Debug, Default)]
-struct Stopwatch {
-    since: Option<Instant>,
-    total: Option<Duration>,
+struct Bracket {
+    since: Option<Stopwatch>,
+    total: Option<Lapse>,
 }
 
 pub(super) fn run(engine: &Engine, module: &Module, name: &str, args: &[String]) -> Result<Outcome> {
-    let stopwatch = Arc::new(Mutex::new(Stopwatch::default()));
+    let bracket = Arc::new(Mutex::new(Bracket::default()));
     let mut linker: Linker<WasiP1Ctx> = Linker::new(engine);
     p1::add_to_linker_sync(&mut linker, |context| context)?;
-    let (start, end) = (stopwatch.clone(), stopwatch.clone());
+    let (start, end) = (bracket.clone(), bracket.clone());
     linker.func_wrap("bench", "start", move || {
-        start.lock().unwrap_or_else(PoisonError::into_inner).since = Some(Instant::now());
+        start.lock().unwrap_or_else(PoisonError::into_inner).since = Some(Stopwatch::start());
     })?;
     linker.func_wrap("bench", "end", move || {
-        let mut watch = end.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(since) = watch.since.take() {
-            watch.total = Some(watch.total.unwrap_or_default() + since.elapsed());
+        let mut bracket = end.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(since) = bracket.since.take() {
+            let (so_far, more) = (bracket.total.unwrap_or_default(), since.elapsed());
+            let (wall, processor) = (so_far.wall + more.wall, so_far.processor + more.processor);
+            bracket.total = Some(Lapse { wall, processor });
         }
     })?;
     let mut wasi = WasiCtxBuilder::new();
@@ -37,7 +38,7 @@ pub(super) fn run(engine: &Engine, module: &Module, name: &str, args: &[String])
     let mut store = Store::new(engine, wasi.build_p1());
     let instance = linker.instantiate(&mut store, module)?;
     let main = instance.get_typed_func::<(), ()>(&mut store, "_start")?;
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let result = main.call(&mut store, ());
     let whole = started.elapsed();
     let exit = match result {
@@ -47,6 +48,6 @@ pub(super) fn run(engine: &Engine, module: &Module, name: &str, args: &[String])
             None => return Err(error),
         },
     };
-    let bracketed = stopwatch.lock().unwrap_or_else(PoisonError::into_inner).total;
+    let bracketed = bracket.lock().unwrap_or_else(PoisonError::into_inner).total;
     Ok(Outcome { run: bracketed.unwrap_or(whole), exit })
 }

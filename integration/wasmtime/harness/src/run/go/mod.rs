@@ -12,7 +12,7 @@ mod refs;
 mod value;
 mod world;
 
-use super::Outcome;
+use super::{Outcome, Stopwatch};
 use refs::Refs;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -61,7 +61,7 @@ pub(super) fn run(engine: &Engine, module: &Module, name: &str, args: &[String])
     let (argc, argv) = put_args(&memory, &mut store, name, args)?;
     let main = instance.get_typed_func::<(i32, i32), ()>(&mut store, "run")?;
     let resume = instance.get_typed_func::<(), ()>(&mut store, "resume")?;
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let end = match main.call(&mut store, (argc, argv)) {
         Ok(()) => turn_events(&mut store, &resume),
         Err(error) => Err(error),
