@@ -1,4 +1,4 @@
-//! How Wasmtime is set up: on one thread, so that time means something, and with every proposal that programs use.
+//! How Wasmtime is set up: to compile on one thread, so that time means something, and with the proposals of today.
 
 use crate::args::{Algorithm, Target};
 use wasmtime::{Config, Engine, RegallocAlgorithm, Result};
@@ -30,7 +30,10 @@ impl Setup {
             .wasm_function_references(true)
             .wasm_gc(true);
         if self.check {
-            enable_checker(&mut config);
+            enable(&mut config, CHECKER);
+        }
+        if self.target.as_ref().is_some_and(|target| target.0.starts_with("riscv64")) {
+            enable(&mut config, VECTORS);
         }
         Ok(config)
     }
@@ -41,12 +44,18 @@ impl Setup {
     }
 }
 
-/// Has Cranelift run its allocator's checker over every allocation. A fault is reported as an error of compilation.
-fn enable_checker(config: &mut Config) {
-    // SAFETY: settings of Cranelift are unsafe to change because some of them change what the code assumes of its
-    // surroundings. This one adds a check to the compiler and changes no code.
-    #[expect(unsafe_code, reason = "Wasmtime has no other way to this setting")]
+/// The setting that has Cranelift run its allocator's checker over every allocation. A fault is an error of compilation.
+const CHECKER: &str = "regalloc_checker";
+/// The setting that RISC-V has vectors, which WebAssembly's need there, and which no target triple says.
+const VECTORS: &str = "has_v";
+
+/// Turns on one of the settings above.
+fn enable(config: &mut Config, setting: &'static str) {
+    // SAFETY: Wasmtime leaves settings of Cranelift to the caller's care because some change what the code assumes of its
+    // surroundings. The checker changes no code. What is compiled for RISC-V is given a machine with vectors; Wasmtime
+    // looks itself whether this machine has what code assumes, before it runs any.
+    #[expect(unsafe_code, reason = "Wasmtime has no other way to these settings")]
     unsafe {
-        config.cranelift_flag_enable("regalloc_checker");
+        config.cranelift_flag_enable(setting);
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
     let figures = Figures {
         compile: cost.compile,
         regalloc: cost.regalloc,
-        code: module.text().len() as u64,
+        code: module.functions().map(|function| function.len as u64).sum(),
         run: outcome.run.processor,
         wall: outcome.run.wall,
         exit: outcome.exit,
