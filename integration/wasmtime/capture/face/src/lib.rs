@@ -3,7 +3,7 @@
 //! Copies are kept by thread, in the order in which the functions came, until [`take`] takes them. All else is the
 //! drop-in's.
 
-use regatta::{Block, BlockData, Func, Inst, InstData, InstKind, Problem};
+use regatta::{BlockData, Func, InstData, InstKind, Problem};
 use std::cell::RefCell;
 
 pub use behind::*;

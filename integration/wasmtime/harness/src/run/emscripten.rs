@@ -289,3 +289,62 @@ fn call(mut store: StoreContextMut<'_, Env>, name: &str, args: &[i32]) -> Result
     func.call(&mut store, &args, &mut results).with_context(|| format!("in `{name}`"))?;
     Ok(results.first().and_then(Val::i32).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A library with short names, in which a function is called that jumps out.
+    const LIBRARY: &str = r#"(module
+        (import "a" "a" (func $invoke (param i32)))
+        (import "a" "b" (func $jump))
+        (import "a" "c" (func $unknown))
+        (memory (export "d") 1)
+        (table (export "e") 1 funcref)
+        (elem (i32.const 0) $jumper)
+        (global $threw (mut i32) (i32.const 0))
+        (global $free (mut i32) (i32.const 16))
+        (func $jumper (call $jump))
+        (func (export "emscripten_stack_get_current") (result i32) (i32.const 7))
+        (func (export "stackRestore") (param i32) (global.set $threw (i32.mul (global.get $threw) (local.get 0))))
+        (func (export "setThrew") (param i32 i32) (global.set $threw (i32.add (global.get $threw) (local.get 0))))
+        (func (export "malloc") (param i32) (result i32)
+            (global.get $free)
+            (global.set $free (i32.add (global.get $free) (local.get 0))))
+        (func (export "test") (result i32) (call $invoke (i32.const 0)) (global.get $threw))
+        (func (export "strange") (call $unknown)))"#;
+
+    const NAMES: &str = r#"{
+        "imports": { "a.a": "invoke_v", "a.b": "_emscripten_throw_longjmp" },
+        "exports": { "memory": "d", "__indirect_function_table": "e" }
+    }"#;
+
+    fn library() -> Library {
+        let engine = Engine::default();
+        let module = Module::new(&engine, LIBRARY).expect("a module");
+        let names = serde_json::from_str(NAMES).expect("names");
+        Library::new(&engine, &module, names).expect("a library")
+    }
+
+    #[test]
+    fn a_jump_ends_where_it_was_called_from() {
+        let mut library = library();
+        assert_eq!(library.call("test", &[]).expect("a return"), 1);
+        assert_eq!(library.call("test", &[]).expect("a return"), 8, "the stack pointer was given back");
+    }
+
+    #[test]
+    fn strings_go_in_and_come_out() {
+        let mut library = library();
+        let (first, second) = (library.put(b"first").expect("room"), library.put(b"second").expect("room"));
+        assert_eq!(library.string(first).expect("a string"), b"first");
+        assert_eq!(library.string(second).expect("a string"), b"second");
+        assert!(library.string(0).expect("nothing").is_empty());
+    }
+
+    #[test]
+    fn an_unknown_import_says_its_name() {
+        let error = format!("{:?}", library().call("strange", &[]).expect_err("a trap"));
+        assert!(error.contains("a::c"), "{error}");
+    }
+}

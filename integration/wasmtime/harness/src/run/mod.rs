@@ -1,15 +1,17 @@
 //! `run`: programs from start to finish.
 //!
 //! A module says by its imports and exports what it expects around it. There are hosts for WASI commands, for
-//! programs that Go compiled for JavaScript, and for Lua, QuickJS and SQLite as Emscripten builds them for JavaScript. The
-//! last three are libraries, so the host is also the program: it runs a script that it is handed.
+//! programs that Go compiled for JavaScript, and for libraries that were made to be called from JavaScript: SQLite, Lua,
+//! QuickJS, HarfBuzz and resvg. For a library the host is also the program: it runs a script, or does its work on a file.
 //!
 //! What the program prints goes to standard output as it is; figures go to standard error or into a file.
 
 mod emscripten;
 mod go;
+mod harfbuzz;
 mod lua;
 mod quickjs;
+mod resvg;
 mod sqlite;
 mod wasi;
 
@@ -119,6 +121,10 @@ fn execute(engine: &Engine, module: &Module, name: &str, names: Names, args: &[S
         sqlite::run(engine, module, names, args)
     } else if exports("QTS_Eval") {
         quickjs::run(engine, module, names, args)
+    } else if exports("hb_shape") {
+        harfbuzz::run(engine, module, names, args)
+    } else if exports("resvg_new") {
+        resvg::run(engine, module, args)
     } else if exports("_start") {
         wasi::run(engine, module, name, args)
     } else {
