@@ -2,7 +2,7 @@
 //!
 //! A module says by its imports and exports what it expects around it. There are hosts for WASI commands, for
 //! programs that Go compiled for JavaScript, and for libraries that were made to be called from JavaScript: SQLite, Lua,
-//! QuickJS, HarfBuzz and resvg. For a library the host is also the program: it runs a script, or does its work on a file.
+//! QuickJS, HarfBuzz, resvg and Rapier. For a library the host is also the program: it runs a script, or does its work on a file.
 //!
 //! What the program prints goes to standard output as it is; figures go to standard error or into a file.
 
@@ -11,6 +11,7 @@ mod go;
 mod harfbuzz;
 mod lua;
 mod quickjs;
+mod rapier;
 mod resvg;
 mod sqlite;
 mod wasi;
@@ -123,6 +124,8 @@ fn execute(engine: &Engine, module: &Module, name: &str, names: Names, args: &[S
         quickjs::run(engine, module, names, args)
     } else if exports("hb_shape") {
         harfbuzz::run(engine, module, names, args)
+    } else if exports("rawphysicspipeline_step") {
+        rapier::run(engine, module, args)
     } else if exports("resvg_new") {
         resvg::run(engine, module, args)
     } else if exports("_start") {
