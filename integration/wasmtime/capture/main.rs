@@ -1,8 +1,8 @@
 //! The build that captures: below its Cranelift stands the crate in `face`, which keeps every function it is given.
 
 use std::path::Path;
-use wasmtime::error::Context as _;
 use wasmtime::Result;
+use wasmtime::error::Context as _;
 use wasmtime_harness::Recorder;
 
 struct Face;
