@@ -34,9 +34,6 @@ pub struct Ctx {
     inner: regatta::Context,
 }
 
-/// The most operands that an instruction may have: clients of this interface may number them in 16 bits.
-const MOST_OPERANDS: u32 = 1 << 16;
-
 /// Allocates registers for a function.
 ///
 /// # Errors
@@ -76,18 +73,6 @@ pub fn run_with_ctx<'a, F: Function>(
     result.map_err(|error| RegAllocError::while_allocating(error, func))?;
     output.num_spillslots = inner.output.num_spillslots;
     output.stats = (&inner.output.stats).into();
-    check_operand_counts(output)?;
     listing::log(func, output, options.verbose_log);
     Ok(output)
-}
-
-fn check_operand_counts(output: &Output) -> Result<(), RegAllocError> {
-    // No instruction has more operands than the function.
-    if output.allocs.len() <= MOST_OPERANDS as usize {
-        return Ok(());
-    }
-    let offsets = &output.inst_alloc_offsets;
-    let last = offsets.last().map_or(0, |&last| output.allocs.len() as u32 - last);
-    let most = offsets.windows(2).map(|pair| pair[1] - pair[0]).fold(last, u32::max);
-    if most <= MOST_OPERANDS { Ok(()) } else { Err(RegAllocError::TooManyOperands) }
 }

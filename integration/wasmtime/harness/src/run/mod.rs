@@ -1,0 +1,164 @@
+//! `run`: programs from start to finish.
+//!
+//! A module says by its imports and exports what it expects around it. There are hosts for WASI commands, for
+//! programs that Go compiled for JavaScript, and for libraries that were made to be called from JavaScript: SQLite, Lua,
+//! QuickJS, HarfBuzz, resvg and Rapier. For a library the host is also the program: it runs a script, or does its work on a file.
+//!
+//! What the program prints goes to standard output as it is; figures go to standard error or into a file.
+
+mod emscripten;
+mod go;
+mod harfbuzz;
+mod lua;
+mod quickjs;
+mod rapier;
+mod resvg;
+mod sqlite;
+mod wasi;
+
+use crate::Answer;
+use crate::args::RunArgs;
+use crate::engine::Setup;
+use crate::passes;
+use cpu_time::ProcessTime;
+use emscripten::Names;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+use wasmtime::error::Context as _;
+use wasmtime::{Engine, Module};
+use wasmtime::{Result, bail};
+
+/// What there is to say of one run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    /// The time that compiling took.
+    pub(crate) compile: Duration,
+    /// The time that register allocation took.
+    pub(crate) regalloc: Duration,
+    /// Bytes of machine code.
+    pub(crate) code: u64,
+    /// The processor time that the program took.
+    pub(crate) run: Duration,
+    /// The time that passed while it ran.
+    pub(crate) wall: Duration,
+    /// Its exit code.
+    pub(crate) exit: u8,
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Outcome {
+    run: Lapse,
+    exit: u8,
+}
+
+/// A stretch of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Lapse {
+    /// What a clock shows.
+    wall: Duration,
+    /// What of it the processor spent on this program.
+    processor: Duration,
+}
+
+/// Measures a stretch of time.
+#[derive(Clone, Copy, Debug)]
+struct Stopwatch {
+    wall: Instant,
+    processor: ProcessTime,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self { wall: Instant::now(), processor: ProcessTime::now() }
+    }
+
+    fn elapsed(&self) -> Lapse {
+        Lapse { wall: self.wall.elapsed(), processor: self.processor.elapsed() }
+    }
+}
+
+pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
+    let name = args.file.display().to_string();
+    let bytes = std::fs::read(&args.file).with_context(|| name.clone())?;
+    let names = args.names.as_deref().map(Names::read).transpose()?.unwrap_or_default();
+    let setup = Setup { target: None, algorithm: args.compiling.algorithm, check: args.compiling.check };
+    let engine = setup.engine()?;
+    let (module, cost) = passes::measure(|| Module::new(&engine, &bytes));
+    let module = module.with_context(|| name.clone())?;
+    let outcome = execute(&engine, &module, &name, names, &args.args).with_context(|| name.clone())?;
+    let figures = Figures {
+        compile: cost.compile,
+        regalloc: cost.regalloc,
+        code: module.functions().map(|function| function.len as u64).sum(),
+        run: outcome.run.processor,
+        wall: outcome.run.wall,
+        exit: outcome.exit,
+    };
+    match &args.report {
+        Some(path) => {
+            let text = serde_json::to_string_pretty(&figures)?;
+            std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        }
+        None => eprintln!(
+            "{name}: compiled in {:.1} ms ({:.1} ms of it register allocation), ran for {:.1} ms ({:.1} ms of the processor)",
+            figures.compile.as_secs_f64() * 1e3,
+            figures.regalloc.as_secs_f64() * 1e3,
+            figures.wall.as_secs_f64() * 1e3,
+            figures.run.as_secs_f64() * 1e3,
+        ),
+    }
+    Ok(Answer::Exit(outcome.exit))
+}
+
+/// Runs a module under the host that it was made for.
+fn execute(engine: &Engine, module: &Module, name: &str, names: Names, args: &[String]) -> Result<Outcome> {
+    let exports = |name: &str| module.get_export(names.export(name)).is_some();
+    if module.imports().any(|import| import.module() == "gojs") {
+        go::run(engine, module, name, args)
+    } else if exports("luaL_newstate") {
+        lua::run(engine, module, names, args)
+    } else if exports("sqlite3_open") {
+        sqlite::run(engine, module, names, args)
+    } else if exports("QTS_Eval") {
+        quickjs::run(engine, module, names, args)
+    } else if exports("hb_shape") {
+        harfbuzz::run(engine, module, names, args)
+    } else if exports("rawphysicspipeline_step") {
+        rapier::run(engine, module, args)
+    } else if exports("resvg_new") {
+        resvg::run(engine, module, args)
+    } else if exports("_start") {
+        wasi::run(engine, module, name, args)
+    } else {
+        bail!("neither a WASI command nor a program of another kind that there is a host for")
+    }
+}
+
+/// Can a module be run as it is, without a script?
+pub(crate) fn is_command(bytes: &[u8]) -> Result<bool> {
+    let binary = wat::parse_bytes(bytes)?;
+    for payload in wasmparser::Parser::new(0).parse_all(&binary) {
+        if let wasmparser::Payload::ExportSection(exports) = payload? {
+            for export in exports {
+                if export?.name == "_start" {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_export_start() {
+        let command = br#"(module (func (export "_start")))"#;
+        assert!(is_command(command).expect("a module"));
+        assert!(!is_command(br#"(module (func (export "start")))"#).expect("a module"));
+        assert!(is_command(b"(module").is_err());
+    }
+}
