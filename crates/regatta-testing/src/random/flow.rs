@@ -220,8 +220,8 @@ fn dominators(random: &Random, succs: &[Vec<usize>], reachable: usize) -> (Vec<u
     }
     let mut order: Vec<usize> = (0..reachable).collect();
     order.sort_by_key(|&block| (depth[block], block));
-    for block in reachable..n {
-        idom[block] = random.below(block);
+    for (block, idom) in idom.iter_mut().enumerate().skip(reachable) {
+        *idom = random.below(block);
         order.push(block);
     }
     (idom, order)
