@@ -112,3 +112,8 @@ fn a_branch_to_a_join_clobbers() {
 fn two_values_meet_at_a_fixed_stack_slot() {
     allocated("two_values_meet_at_a_fixed_stack_slot");
 }
+
+#[test]
+fn two_definitions_leave_foreign_registers() {
+    allocated("two_definitions_leave_foreign_registers");
+}

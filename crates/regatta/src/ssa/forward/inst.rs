@@ -780,6 +780,8 @@ impl Forward {
     /// A register that is not ours to allocate holds nothing beyond the instruction that names it. A value made there moves to a
     /// register of ours that nothing else was made in, whose store would come too late; without one, it is stored if need be.
     fn leave_foreign_registers(&mut self, on: &Input<'_>, ops: &[Op], claims: &Claims) {
+        // Those that have left already are not to make room for others: their stores come behind all these moves.
+        let mut settled = [0; 3];
         for op in ops.iter().filter(|op| op.want == Want::Fixed) {
             let class = op.class();
             let ours = on.machine.allocatable[class] | on.machine.stack[class];
@@ -787,12 +789,13 @@ impl Forward {
                 continue;
             }
             if op.is_def() && self.held[op.value] == bit(op.reg) {
-                let among = on.machine.allocatable[class] & !claims.defined[class];
+                let among = on.machine.allocatable[class] & !claims.defined[class] & !settled[class];
                 if let Some(to) = self.take(on, among, op.value, op.hint, 0, 0) {
                     let (from, to_loc) = (Loc::reg(preg(class, op.reg)), Loc::reg(preg(class, to)));
                     self.moves.push(LocalMove { inst: self.inst, after: true, from, to: to_loc });
                     self.put(class, to, op.value);
                     self.def_reg[op.value] = to;
+                    settled[class] |= bit(to);
                 }
             }
             self.free(class, op.reg);
