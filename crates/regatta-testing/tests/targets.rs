@@ -49,7 +49,6 @@ fn ssa() {
 }
 
 #[test]
-#[ignore = "faults are known, of definitions on branches and of code that cannot be reached"]
 fn backtracking() {
     run("backtracking", 500);
 }

@@ -73,7 +73,14 @@ impl Tenants {
     }
 
     /// Lists the spill sets of the values that are read from memory.
-    pub(crate) fn run(&mut self, on: Input<'_>, places: &Places, memory: &Memory, note_values: bool) {
+    pub(crate) fn run(
+        &mut self,
+        on: Input<'_>,
+        places: &Places,
+        memory: &Memory,
+        in_memory: &TypedVec<Value, bool>,
+        note_values: bool,
+    ) {
         self.found.clear();
         self.of_values.clear();
         self.visited.reset(on.flow.graph.num_blocks(), (Value::invalid(), Value::invalid()));
@@ -97,8 +104,24 @@ impl Tenants {
                 self.of_values.extend(self.found[before..].iter().map(|&(_, stretch)| (value, stretch)));
             }
         }
+        self.add_writes(on, places, in_memory);
         self.collect(on);
         self.find_mixed_moves(on, places);
+    }
+
+    /// A slot is occupied where it is written, even if what is written there is read on other paths alone, or in code that
+    /// cannot be reached.
+    fn add_writes(&mut self, on: Input<'_>, places: &Places, in_memory: &TypedVec<Value, bool>) {
+        for transfer in &places.transfers {
+            let Target::Slot(value) = transfer.to else { continue };
+            if !in_memory[value] {
+                continue;
+            }
+            let point = Point(transfer.key >> 1);
+            // What an edge writes in front of a branch must survive the branch.
+            let (from, to) = if transfer.key & 1 == 0 { (point, point) } else { (point.plus(1), point.plus(2)) };
+            self.found.push((on.bundles.set_of[value], Stretch { from: from.0, to: to.0 }));
+        }
     }
 
     /// Finds the tenants that are moved at the same time as one of another class is moved the other way.
@@ -135,7 +158,8 @@ impl Tenants {
         for &Read { last, .. } in reads {
             let ordinal = on.points.ordinal_at(last);
             let block = on.points.block(ordinal);
-            let from = if block == def { stored } else { on.points.entry_of(ordinal) };
+            // (Code that cannot be reached may read in front of the store.)
+            let from = if block == def { stored.min(last) } else { on.points.entry_of(ordinal) };
             self.add(from, last);
             if block != def && core::mem::replace(&mut self.visited[block].0, value) != value {
                 self.work.extend(graph.preds(block));

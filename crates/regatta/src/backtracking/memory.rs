@@ -81,11 +81,10 @@ impl Memory {
         let Some(from) = begin.from else { return };
         let mut best = (def.block, begin.point, from);
         let mut frequency = f32::INFINITY;
-        let mut at = on.points.block(on.points.ordinal_at(reads[0].last));
-        for read in &reads[1..] {
-            let block = on.points.block(on.points.ordinal_at(read.last));
-            at = on.flow.dominators.nearest_common(at, block);
-        }
+        let blocks = reads.iter().map(|read| on.points.block(on.points.ordinal_at(read.last)));
+        let reachable = blocks.filter(|&block| on.flow.graph.is_reachable(block));
+        // What only code reads that cannot be reached is not stored at all.
+        let Some(mut at) = reachable.reduce(|a, b| on.flow.dominators.nearest_common(a, b)) else { return };
         let first_read = reads[0].last;
         for _ in 0..MAX_STEPS {
             let here = on.flow.frequencies.of(at);
@@ -106,7 +105,7 @@ impl Memory {
         if def.on_branch && block == def.block {
             for edge in on.flow.graph.succ_edges(block) {
                 let target = on.flow.graph.edge(edge).to;
-                if places.piece_at(value, Points::entry(on.flow, target)).is_some() {
+                if places.is_live_at(value, Points::entry(on.flow, target)) {
                     let key = Transfer::edge_key(on.flow, edge);
                     self.stores.push(Transfer { key, value, from: Some(from), to });
                 }

@@ -116,7 +116,7 @@ impl BacktrackingAllocator {
         self.memory.run(on, &self.places, &self.cleanup.in_memory);
         self.places.add_stores(&self.memory.stores);
         let has_labels = !func.debug_value_labels().is_empty();
-        self.tenants.run(on, &self.places, &self.memory, has_labels);
+        self.tenants.run(on, &self.places, &self.memory, &self.cleanup.in_memory, has_labels);
         let shape = SlotShape::new(func, self.code.used_classes());
         lay_out_frame(layout, shape, &self.tenants, &mut self.slots, &mut self.probing);
         output.stats = Stats {

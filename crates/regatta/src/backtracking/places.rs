@@ -32,10 +32,17 @@ pub(crate) type Place = Option<PReg>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Piece {
     pub(crate) from: Point,
+    /// Where it began before its front was given up: between here and `from`, the value is in memory.
+    pub(crate) live_from: Point,
     pub(crate) to: Point,
     pub(crate) place: Place,
+}
+
+impl Piece {
     /// Has its front been given up, so that the value comes from memory?
-    pub(crate) is_loaded: bool,
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.live_from < self.from
+    }
 }
 
 /// Where a transfer goes.
@@ -115,6 +122,13 @@ impl Places {
         pieces.get(index).filter(|piece| piece.from <= at)
     }
 
+    /// Is `value` live at a point, wherever?
+    pub(crate) fn is_live_at(&self, value: Value, at: Point) -> bool {
+        let pieces = self.pieces(value);
+        let index = pieces.partition_point(|piece| piece.to <= at);
+        pieces.get(index).is_some_and(|piece| piece.live_from <= at)
+    }
+
     /// Fills the results, and the locations of operands that are in registers.
     pub(crate) fn run(&mut self, on: Input<'_>, allocs: &mut [Allocation]) {
         self.transfers.clear();
@@ -157,13 +171,13 @@ impl Places {
         }
         let total = starts[values] as usize;
         self.pieces.clear();
-        self.pieces.resize(total, Piece { from: Point(0), to: Point(0), place: None, is_loaded: false });
+        self.pieces.resize(total, Piece { from: Point(0), live_from: Point(0), to: Point(0), place: None });
         for bundle in on.bundles.bundles.keys() {
             let reg = on.bundles.bundles[bundle].reg;
             for range in on.bundles.ranges(bundle) {
                 let place = (reg != NO_REG).then(|| PReg::new(usize::from(reg), on.bundles.set(bundle).class));
                 let slot = &mut starts[range.value.index()];
-                self.pieces[*slot as usize] = Piece { from: range.from, to: range.to, place, is_loaded: false };
+                self.pieces[*slot as usize] = Piece { from: range.from, live_from: range.from, to: range.to, place };
                 *slot += 1;
             }
         }
@@ -219,7 +233,6 @@ impl Places {
                     data.place = None;
                 } else if from > piece.from {
                     data.from = from;
-                    data.is_loaded = true;
                 }
             }
         }
@@ -303,7 +316,7 @@ impl Places {
             let before = index.checked_sub(1).map(|index| self.pieces[index]);
             let starts = self.piece_start.as_slice()[value.index()] as usize;
             let before = before.filter(|before| index > starts && before.to == piece.from);
-            let from = if piece.is_loaded { Some(None) } else { before.map(|before| before.place) };
+            let from = if piece.is_loaded() { Some(None) } else { before.map(|before| before.place) };
             if let Some(from) = from
                 && from != piece.place
                 && piece.from != on.points.entry_of(on.points.ordinal_at(piece.from))
