@@ -1,13 +1,11 @@
 //! Every failure that was found and mended, reduced: one function a file, named for what was wrong. Each must be allocated right by
-//! both settings of the SSA allocator, or be rejected, and must not make anything panic.
+//! every algorithm, or be rejected, and must not make anything panic.
 
 use regatta::{Algorithm, Options, Problem, check, run, text};
 use regatta_testing::families::Family;
 use regatta_testing::{Random, targets};
 use std::panic::catch_unwind;
 use std::path::Path;
-
-const SSA: [Algorithm; 2] = [Algorithm::Thorough, Algorithm::Quick];
 
 /// The problem of a file, and whether it is valid.
 fn problem(name: &str) -> (Problem, bool) {
@@ -22,14 +20,14 @@ fn problem(name: &str) -> (Problem, bool) {
 fn allocated(name: &str) {
     let (problem, valid) = problem(name);
     assert!(valid);
-    targets::allocate(&problem, &SSA, &Random::new(0));
+    targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
 }
 
 /// Invalid: an error with validation, and without it no panic but of assertions.
 fn rejected(name: &str) {
     let (problem, valid) = problem(name);
     assert!(!valid);
-    for algorithm in SSA {
+    for algorithm in Algorithm::ALL {
         for validate in [false, true] {
             let options = Options { algorithm, validate, ..Options::default() };
             match catch_unwind(|| run(&problem.func, &problem.env, &options)) {
@@ -100,7 +98,7 @@ fn a_label_of_another_class() {
 #[test]
 fn values_that_get_a_new_name_in_each_of_a_hundred_loops() {
     let problem = Family::LoopNests.make(7000);
-    targets::allocate(&problem, &SSA, &Random::new(0));
+    targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
 }
 
 #[test]
@@ -116,4 +114,49 @@ fn two_values_meet_at_a_fixed_stack_slot() {
 #[test]
 fn two_definitions_leave_foreign_registers() {
     allocated("two_definitions_leave_foreign_registers");
+}
+
+#[test]
+fn unreachable_code_reads_what_is_stored_elsewhere() {
+    allocated("unreachable_code_reads_what_is_stored_elsewhere");
+}
+
+#[test]
+fn fixed_use_beside_another_of_an_evicted_value() {
+    allocated("fixed_use_beside_another_of_an_evicted_value");
+}
+
+#[test]
+fn a_branch_stores_where_the_slot_is_free_alone() {
+    allocated("a_branch_stores_where_the_slot_is_free_alone");
+}
+
+#[test]
+fn two_uses_in_one_foreign_register() {
+    allocated("two_uses_in_one_foreign_register");
+}
+
+#[test]
+fn a_limited_use_beside_a_clobber() {
+    allocated("a_limited_use_beside_a_clobber");
+}
+
+#[test]
+fn a_branch_stores_on_edges_to_blocks_that_load_late() {
+    allocated("a_branch_stores_on_edges_to_blocks_that_load_late");
+}
+
+#[test]
+fn unreachable_code_alone_reads_from_a_shared_slot() {
+    allocated("unreachable_code_alone_reads_from_a_shared_slot");
+}
+
+#[test]
+fn unreachable_code_reads_in_front_of_the_store() {
+    allocated("unreachable_code_reads_in_front_of_the_store");
+}
+
+#[test]
+fn an_early_definition_leaves_one_choice_to_a_late_one() {
+    allocated("an_early_definition_leaves_one_choice_to_a_late_one");
 }

@@ -285,8 +285,12 @@ impl Places {
             },
             UseKind::Input(copy) => self.inputs[copy] = place,
             UseKind::Copy(op) => {
-                let key = Transfer::key(use_.to);
-                self.add(Transfer { key, value, from: place, to: Target::Reg(fixed(op)) });
+                let (key, to) = (Transfer::key(use_.to), Target::Reg(fixed(op)));
+                // Several operands may ask for one register; the instruction's other copies of the value are the last added.
+                let mut here = self.transfers.iter().rev().take_while(|last| last.key == key && last.value == value);
+                if !here.any(|last| last.to == to) {
+                    self.add(Transfer { key, value, from: place, to });
+                }
             }
             UseKind::FixedDef(op) => {
                 let data = on.code.ops[op];
