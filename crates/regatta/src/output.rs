@@ -339,6 +339,10 @@ pub struct Stats {
     pub loops: usize,
     /// Loop nests that were allocated again to use what the first attempt taught, counted once an attempt.
     pub feedback_rounds: usize,
+    /// Bundles that had to leave a register to heavier ones. The backtracking allocator alone evicts and splits bundles.
+    pub evictions: usize,
+    /// Bundles that were cut in two or three.
+    pub splits: usize,
     /// Values that live in memory somewhere.
     pub spilled_values: usize,
     /// Moves from register to register.

@@ -125,6 +125,8 @@ impl BacktrackingAllocator {
             values: self.code.values.len() - self.live.num_extra - folded_params,
             folded_params,
             loops: self.flow.loops.num() - 1,
+            evictions: self.assign.evictions,
+            splits: self.assign.splits,
             spilled_values: self.cleanup.in_memory.iter().filter(|(_, needed)| **needed).count(),
             ..Stats::default()
         };
