@@ -160,3 +160,8 @@ fn unreachable_code_reads_in_front_of_the_store() {
 fn an_early_definition_leaves_one_choice_to_a_late_one() {
     allocated("an_early_definition_leaves_one_choice_to_a_late_one");
 }
+
+#[test]
+fn an_unreachable_loop_is_live_into_its_definition() {
+    allocated("an_unreachable_loop_is_live_into_its_definition");
+}

@@ -56,9 +56,18 @@ impl Edits {
             let edits = &mut output.edits;
             let mut emit = |from, to| edits.push((point, Edit::Move { from, to }));
             let mut helpers = None;
+            let mut written = [0u64; 3];
             for transfer in group {
                 if is_needless(on, by.in_memory, transfer) {
                     continue;
+                }
+                if let Target::Reg(reg) = transfer.to {
+                    // In code that cannot be reached, a value may be live on into its own definition.
+                    let written = &mut written[reg.class().index()];
+                    if *written >> reg.hw_enc() & 1 != 0 {
+                        continue;
+                    }
+                    *written |= 1 << reg.hw_enc();
                 }
                 let from = transfer.from.map_or_else(|| slot(slots, transfer.value), Allocation::reg);
                 let to = match transfer.to {
