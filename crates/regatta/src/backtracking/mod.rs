@@ -139,6 +139,9 @@ impl BacktrackingAllocator {
         };
         self.edits.run(on, &by, &self.places, &mut self.slots, output);
         output.num_spillslots = self.slots.words() as usize;
+        if output.edits.len() > limits::MAX_EDITS {
+            return Err(Error::TooLarge { what: "moves", limit: limits::MAX_EDITS });
+        }
         if output.num_spillslots > limits::MAX_SLOT_WORDS {
             return Err(Error::TooLarge { what: "words of spill slots", limit: limits::MAX_SLOT_WORDS });
         }
