@@ -520,7 +520,9 @@ impl LiveRanges {
             _ => NO_LIMIT,
         };
         let (from, to, kind, weight) = if fixed.is_some() || op.want == Want::Stack {
-            if !was_live {
+            // Not live here, a value may still be live in code that cannot be reached. Then its slot is written all the
+            // same, and nothing that lives across is to share it.
+            if !was_live && (op.want != Want::Stack || next == walk.exit || self.head[op.value].is_invalid()) {
                 return;
             }
             if fixed.is_some() || next == walk.exit {
