@@ -75,6 +75,8 @@ pub(crate) struct SpillSetData {
     pub(crate) class: RegClass,
     /// The register that a bundle of it was put in last, or [`NO_REG`].
     pub(crate) hint: u8,
+    /// Has a bundle of it been split?
+    pub(crate) is_split: bool,
     /// Is it in memory anywhere?
     pub(crate) required: bool,
 }
@@ -89,7 +91,8 @@ pub(crate) struct Bundles {
     pub(crate) set_of: TypedVec<Value, SpillSet>,
     bundle_of: TypedVec<Value, Bundle>,
     pairs: Vec<Pair>,
-    merged: Vec<LiveRange>,
+    /// How many live ranges fit where a bundle's are, while bundles are merged.
+    room: TypedVec<Bundle, u32>,
 }
 
 /// Two values of which one becomes the other.
@@ -137,6 +140,10 @@ impl Bundles {
             let start = self.ranges.len() as u32;
             let (mut next_use, end) = (live.uses_of(value).start, live.uses_of(value).end);
             for &Span { from, to } in live.spans(value) {
+                // (What code that cannot be reached alone keeps alive may be used at once in front of all that.)
+                while next_use < end && live.uses[next_use as usize].from < from {
+                    next_use += 1;
+                }
                 let first = next_use;
                 while next_use < end && live.uses[next_use as usize].from < to {
                     next_use += 1;
@@ -147,6 +154,10 @@ impl Bundles {
             if start < end {
                 self.bundle_of[value] = self.bundles.push(BundleData { ranges: (start, end), ..NEW });
             }
+        }
+        self.room.clear();
+        for bundle in self.bundles.as_slice() {
+            self.room.push(bundle.ranges.1 - bundle.ranges.0);
         }
         self.merge_all(code, flow, points, live);
         for &SlotOperand { value, .. } in &live.stack_operands {
@@ -162,7 +173,8 @@ impl Bundles {
             }
             if self.bundles[bundle].set.is_invalid() {
                 let class = code.values[value].class;
-                self.bundles[bundle].set = self.sets.push(SpillSetData { class, hint: NO_REG, required: false });
+                self.bundles[bundle].set =
+                    self.sets.push(SpillSetData { class, hint: NO_REG, is_split: false, required: false });
             }
             self.set_of[value] = self.bundles[bundle].set;
         }
@@ -226,41 +238,56 @@ impl Bundles {
         self.pairs = pairs;
     }
 
-    /// Merges two bundles if they do not overlap.
+    /// Merges two bundles if they do not overlap: the one of fewer live ranges into the other.
     fn merge(&mut self, a: Bundle, b: Bundle) {
-        let slice = |bundle: Bundle| {
-            let (start, end) = self.bundles[bundle].ranges;
-            &self.ranges[start as usize..end as usize]
-        };
-        let (first, second) = (slice(a), slice(b));
-        if first.len() + second.len() > MAX_MERGED as usize {
+        let len = |bundle: Bundle| self.bundles[bundle].ranges.1 - self.bundles[bundle].ranges.0;
+        let (into, from) = if len(a) < len(b) { (b, a) } else { (a, b) };
+        if len(a) + len(b) > MAX_MERGED {
             return;
         }
-        let merged = &mut self.merged;
-        merged.clear();
-        let (mut i, mut j) = (0, 0);
-        while i < first.len() && j < second.len() {
-            let (x, y) = (first[i], second[j]);
-            if x.from < y.to && y.from < x.to {
-                return;
-            }
-            if x.from < y.from {
-                merged.push(x);
-                i += 1;
+        let (large, small) = (self.ranges(into), self.ranges(from));
+        let overlaps = |range: &LiveRange| {
+            let next = large.partition_point(|other| other.to <= range.from);
+            large.get(next).is_some_and(|other| other.from < range.to)
+        };
+        if small.iter().any(overlaps) {
+            return;
+        }
+        for index in self.bundles[from].ranges.0..self.bundles[from].ranges.1 {
+            self.bundle_of[self.ranges[index as usize].value] = into;
+        }
+        self.insert(into, from);
+    }
+
+    /// Puts the live ranges of `from` among those of `into`. A bundle that grows gets room for twice as many, so that
+    /// one that many are merged into is not copied each time.
+    fn insert(&mut self, into: Bundle, from: Bundle) {
+        let (small_start, mut small) = self.bundles[from].ranges;
+        let (mut start, end) = self.bundles[into].ranges;
+        let total = end - start + (small - small_start);
+        if total > self.room[into] {
+            let fresh = self.ranges.len() as u32;
+            self.ranges.extend_from_within(start as usize..end as usize);
+            start = fresh;
+            self.room[into] = total.next_power_of_two();
+            let filler = self.ranges[small_start as usize];
+            self.ranges.resize((start + self.room[into]) as usize, filler);
+        }
+        // From the last on: what comes before the first that is inserted stays where it is.
+        let (mut large, mut hole) = (start + (total - (small - small_start)), start + total);
+        while small > small_start {
+            hole -= 1;
+            let last = self.ranges[small as usize - 1];
+            if large > start && self.ranges[large as usize - 1].from > last.from {
+                large -= 1;
+                self.ranges[hole as usize] = self.ranges[large as usize];
             } else {
-                merged.push(y);
-                j += 1;
+                small -= 1;
+                self.ranges[hole as usize] = last;
             }
         }
-        merged.extend_from_slice(&first[i..]);
-        merged.extend_from_slice(&second[j..]);
-        let start = self.ranges.len() as u32;
-        self.ranges.extend_from_slice(&self.merged);
-        for range in &self.merged {
-            self.bundle_of[range.value] = a;
-        }
-        self.bundles[a].ranges = (start, self.ranges.len() as u32);
-        self.bundles[b].ranges = (0, 0);
+        self.bundles[into].ranges = (start, start + total);
+        self.bundles[from].ranges = (0, 0);
     }
 
     /// Cuts a bundle in two at a point that lies inside of it; returns the second part.
