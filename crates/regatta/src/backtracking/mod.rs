@@ -37,6 +37,7 @@ mod crowd;
 mod edits;
 mod frame;
 mod interference;
+mod live_in;
 mod memory;
 mod places;
 mod points;
@@ -94,8 +95,7 @@ impl BacktrackingAllocator {
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.points.run(&self.flow);
         self.live.run(&mut self.code, &self.flow, &machine);
-        if let Some(&value) = self.live.live_into(func.entry_block()).first() {
-            // It has a use that its definition does not reach.
+        if let Some(value) = self.live.undefined() {
             return Err(self.code.undefined(value));
         }
         self.bundles.run(&self.code, &self.flow, &self.points, &self.live);

@@ -17,8 +17,10 @@
 //! What remains on a live range are [`Use`]s, sorted, each with the points that it covers and with what it costs if the
 //! value is in memory there.
 //!
-//! Cost: linear in operands and in the number of pairs of a block and a value that is live into it.
+//! Cost: linear in operands and in the number of pairs of a block and a value that is live into it. ([`LiveIn`] keeps
+//! these pairs in less storage.)
 
+use super::live_in::LiveIn;
 use super::points::{Point, Points};
 use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Code, Op, OpIndex, REUSED, Value, ValueDef, Want, flag};
@@ -142,6 +144,23 @@ const STORE: f32 = 1.0;
 const MOVE: f32 = 0.2;
 const STACK_OPERAND: f32 = 2.0;
 
+/// The blocks whose live-in values are live out of `block`, from which an edge that is no back edge leads to `to`: that
+/// one, and the headers past which the edge leads into loops.
+fn sources(flow: &FlowGraph, block: Block, to: Block) -> impl Iterator<Item = Block> + '_ {
+    let mut of = flow.loops.block_loop(to);
+    let headers = core::iter::from_fn(move || {
+        while of != Loop::ROOT && !flow.order.contains(of, block) {
+            let header = flow.loops.header(of);
+            of = flow.loops.parent(of);
+            if header != to {
+                return Some(header);
+            }
+        }
+        None
+    });
+    core::iter::once(to).chain(headers)
+}
+
 /// The pass, with its results.
 #[derive(Debug, Default)]
 pub(crate) struct LiveRanges {
@@ -164,8 +183,11 @@ pub(crate) struct LiveRanges {
     /// Operands that must be in the value's slot.
     pub(crate) stack_operands: Vec<SlotOperand>,
     live: Vec<Value>,
-    live_in: Vec<Value>,
-    live_in_range: TypedVec<Block, (u32, u32)>,
+    live_in: LiveIn,
+    /// The block's base (see [`LiveIn`]), and how many values of `live` are from there.
+    base: Option<Block>,
+    from_base: usize,
+    undefined: Value,
     /// The block in which the value was last found live, plus one; 0 after its definition.
     alive: TypedVec<Value, u32>,
     head: TypedVec<Value, Open>,
@@ -190,10 +212,9 @@ impl LiveRanges {
         starts[value.index()]..starts[value.index() + 1]
     }
 
-    /// The values that are live into a block.
-    pub(crate) fn live_into(&self, block: Block) -> &[Value] {
-        let (start, end) = self.live_in_range[block];
-        &self.live_in[start as usize..end as usize]
+    /// A value that is used, in code that can be reached, where its definition has not been executed.
+    pub(crate) fn undefined(&self) -> Option<Value> {
+        Some(self.undefined).filter(|value| value.is_valid())
     }
 
     /// Has the value an operand in its slot?
@@ -203,15 +224,15 @@ impl LiveRanges {
 
     /// Finds the live ranges of all values, and adds second copies of some to the code's values.
     pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph, machine: &Machine) {
-        let (blocks, values) = (flow.graph.num_blocks(), code.values.len());
+        let values = code.values.len();
         self.claims.iter_mut().for_each(Vec::clear);
         self.copies.clear();
         self.extra.clear();
         self.stack_operands.clear();
         self.links.clear();
         self.copied_for.reset(values, OpIndex::invalid());
-        self.live_in.clear();
-        self.live_in_range.reset(blocks, (0, 0));
+        self.live_in.reset(flow.graph.num_blocks());
+        self.undefined = Value::invalid();
         self.alive.reset(values, 0);
         self.head.reset(values, Open::invalid());
         self.open.clear();
@@ -254,33 +275,51 @@ impl LiveRanges {
                 self.found.push((param, use_));
             }
         }
-        let start = self.live_in.len() as u32;
-        let alive = &self.alive;
-        self.live_in.extend(self.live.iter().copied().filter(|&value| alive[value] == block.0 + 1));
-        self.live_in_range[block] = (start, self.live_in.len() as u32);
+        self.list_live_in(code, flow, block);
         let of = flow.loops.block_loop(block);
         if of != Loop::ROOT && flow.loops.header(of) == block {
-            self.live_through(Span { from: walk.entry, to: Point(2 * flow.loop_end(of) + 1) }, start);
+            self.live_through(Span { from: walk.entry, to: Point(2 * flow.loop_end(of) + 1) });
         }
+    }
+
+    /// Notes what is live into the block: what is left in `live`.
+    fn list_live_in(&mut self, code: &Code, flow: &FlowGraph, block: Block) {
+        let (mut kept, mut kept_of_base) = (0, 0);
+        let can_be_reached = flow.graph.is_reachable(block);
+        for index in 0..self.live.len() {
+            let value = self.live[index];
+            if self.alive[value] != block.0 + 1 {
+                continue;
+            }
+            if can_be_reached && flow.start(code.values[value].block) >= flow.start(block) {
+                self.undefined = value;
+            }
+            self.live[kept] = value;
+            kept += 1;
+            kept_of_base += usize::from(index < self.from_base);
+        }
+        self.live.truncate(kept);
+        self.live_in.list(block, self.base, &self.live, kept_of_base);
     }
 
     /// Makes live what the successors need.
     fn live_out(&mut self, code: &Code, flow: &FlowGraph, block: Block) {
         let whole = Span { from: Points::entry(flow, block), to: Points::exit(flow, block).plus(1) };
+        let ahead = flow.graph.succ_edges(block).filter(|&edge| !flow.is_back_edge(edge));
+        let others = ahead.map(|edge| flow.graph.edge(edge).to);
+        let base = others.clone().max_by_key(|&to| self.live_in.len(to));
+        if let Some(base) = base {
+            self.take_over(code, flow, block, base, whole);
+        }
+        self.base = base.filter(|_| flow.graph.is_reachable(block));
+        self.from_base = self.live.len();
+        for to in others {
+            for from in sources(flow, block, to).filter(|&from| Some(from) != base) {
+                self.take_over(code, flow, block, from, whole);
+            }
+        }
         for edge in flow.graph.succ_edges(block) {
             let to = flow.graph.edge(edge).to;
-            if !flow.is_back_edge(edge) {
-                self.take_over(block, to, whole);
-                // Past which headers does the edge lead into loops?
-                let mut of = flow.loops.block_loop(to);
-                while of != Loop::ROOT && !flow.order.contains(of, block) {
-                    let header = flow.loops.header(of);
-                    if header != to {
-                        self.take_over(block, header, whole);
-                    }
-                    of = flow.loops.parent(of);
-                }
-            }
             let frequency = flow.edge_frequency(edge);
             let params = code.params(to).len();
             for (&arg, index) in code.args(edge, params).iter().zip(code.arg_index(edge)..) {
@@ -292,10 +331,18 @@ impl LiveRanges {
         }
     }
 
-    fn take_over(&mut self, block: Block, from: Block, whole: Span) {
-        let (start, end) = self.live_in_range[from];
-        for index in start..end {
-            self.make_live(block, self.live_in[index as usize], whole);
+    /// Makes live what is live into the block `from`.
+    fn take_over(&mut self, code: &Code, flow: &FlowGraph, block: Block, from: Block, whole: Span) {
+        let can_be_reached = flow.graph.is_reachable(from);
+        let mut list = self.live_in.chain(from);
+        while let Some(values) = self.live_in.next_part(&mut list) {
+            for index in values {
+                let value = self.live_in.value(index);
+                // What was live further on may be defined in between.
+                if !can_be_reached || flow.start(code.values[value].block) < flow.start(from) {
+                    self.make_live(block, value, whole);
+                }
+            }
         }
     }
 
@@ -324,10 +371,9 @@ impl LiveRanges {
         }
     }
 
-    /// What is live into the header, listed from `start` on, is live in the whole loop.
-    fn live_through(&mut self, whole: Span, start: u32) {
-        for index in start as usize..self.live_in.len() {
-            let value = self.live_in[index];
+    /// What is live into the header, which is listed in `live`, is live in the whole loop.
+    fn live_through(&mut self, whole: Span) {
+        for &value in &self.live {
             let mut span = whole;
             let mut head = self.head[value];
             while head.is_valid() && self.open[head].0.from <= span.to {
