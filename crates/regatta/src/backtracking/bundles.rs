@@ -37,6 +37,10 @@ entity! {
 /// The most live ranges of a bundle that others are merged into.
 const MAX_MERGED: u32 = 256;
 
+/// How much less a part weighs than the same code would make a whole bundle weigh. What has been split costs less to split
+/// once more than what is still in one piece.
+const BROKEN: f32 = 0.3;
+
 /// A stretch of points of a value, with the uses in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LiveRange {
@@ -344,6 +348,9 @@ impl Bundles {
             _ => false,
         };
         data.weight = data.cost / data.length as f32;
+        if self.sets[data.set].is_split && !data.minimal {
+            data.weight *= BROKEN;
+        }
         self.bundles[bundle] = data;
     }
 }
