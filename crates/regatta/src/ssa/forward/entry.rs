@@ -307,7 +307,11 @@ impl Forward {
                         }
                         if some != 0 { lowest(some) } else { NO_REG }
                     }
-                    _ => self.pick(on, free, candidate.value, on.next_uses.wishes.wish[candidate.value], 0),
+                    _ => {
+                        let wish = on.next_uses.wishes.wish[candidate.value];
+                        let is_lost = wants_survivor && wish != NO_REG && free & survivors != 0 && survivors & bit(wish) == 0;
+                        self.pick(on, free, candidate.value, if is_lost { NO_REG } else { wish }, 0)
+                    }
                 };
                 if reg == NO_REG {
                     // Swapped to the front, to keep the whole list.
