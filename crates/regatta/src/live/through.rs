@@ -116,6 +116,12 @@ impl LoopLiveness {
         for &block in flow.order.order() {
             let of = flow.loops.block_loop(block);
             if of == Loop::ROOT {
+                // The lists of these blocks have everything.
+                let (found, info) = (next_uses.blocks[block], &mut self.loops[of]);
+                for c in 0..3 {
+                    info.pressure[c] = info.pressure[c].max(found.pressure[c]);
+                    info.call_pressure[c] = info.call_pressure[c].max(found.call_pressure[c]);
+                }
                 continue;
             }
             if of != marked {

@@ -308,9 +308,11 @@ impl Forward {
                         if some != 0 { lowest(some) } else { NO_REG }
                     }
                     _ => {
+                        // (An argument's register, though wished for, is lost at the loop's first call.)
                         let wish = on.next_uses.wishes.wish[candidate.value];
-                        let is_lost = wants_survivor && wish != NO_REG && free & survivors != 0 && survivors & bit(wish) == 0;
-                        self.pick(on, free, candidate.value, if is_lost { NO_REG } else { wish }, 0)
+                        let survives = wish != NO_REG && survivors & bit(wish) != 0;
+                        let hint = if wants_survivor && free & survivors != 0 && !survives { NO_REG } else { wish };
+                        self.pick(on, free, candidate.value, hint, 0)
                     }
                 };
                 if reg == NO_REG {

@@ -40,7 +40,7 @@ use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses, exit_penalty};
 use crate::output::Allocation;
 use alloc::vec::Vec;
 use entry::Candidate;
-use registers::{Bits, RegFile, preg};
+use registers::{Bits, RegFile, bit, preg};
 
 /// What the pass reads.
 #[derive(Clone, Copy)]
@@ -158,6 +158,8 @@ pub(crate) struct Forward {
     pub(crate) def_reg: TypedVec<Value, u8>,
     /// Every register that holds a value somewhere.
     pub(crate) used: PerClass<u64>,
+    /// Registers that are sure to be used, as more values live across some call than fit into others.
+    expected: PerClass<u64>,
     /// Loop nests allocated again, counted once each time.
     pub(crate) feedback_rounds: usize,
     states: Vec<InReg>,
@@ -172,6 +174,9 @@ pub(crate) struct Forward {
     inst: Inst,
     pos: u32,
     frequency: f32,
+    /// The instructions up to the next call of a block, and that call's position.
+    call_ahead: (Inst, Inst),
+    call_pos: u32,
     /// How long each value is needed.
     until: TypedVec<Value, Until>,
     round_loop_saved: Vec<(Value, u32)>,
@@ -251,6 +256,8 @@ impl Forward {
         self.spilled.clear();
         self.def_reg.reset(values, NO_REG);
         self.used = [0; 3];
+        self.expected = expected_registers(on);
+        self.call_ahead = (Inst::new(0), Inst::new(0));
         self.feedback_rounds = 0;
         self.states.clear();
         self.entry.reset(blocks, (0, 0));
@@ -584,4 +591,14 @@ impl Forward {
             }
         }
     }
+}
+
+/// The registers in which values live across calls that must be saved for the caller: as many as it takes.
+fn expected_registers(on: &Input<'_>) -> PerClass<u64> {
+    core::array::from_fn(|c| {
+        let survivors = on.code.survivors[c];
+        let most = on.loops.loops[Loop::ROOT].call_pressure[c];
+        let missing = most.saturating_sub((survivors & !on.machine.dear[c]).count_ones());
+        Bits(survivors & on.machine.dear[c]).take(missing as usize).fold(0, |mask, reg| mask | bit(reg))
+    })
 }

@@ -1,8 +1,8 @@
 //! The register file during the forward pass, and the choices about single registers: which free one to take, which value to evict.
 
-use super::{Forward, Input};
-use crate::code::{NO_REG, Value};
-use crate::ir::{PReg, PerClass, RegClass};
+use super::{Forward, Input, Memory};
+use crate::code::{NO_REG, Value, flag};
+use crate::ir::{Inst, PReg, PerClass, RegClass};
 use crate::live::DEAD;
 
 /// Blocks executed at most so often count as cold: one save of a register weighs as much as many moves there.
@@ -119,7 +119,7 @@ impl Forward {
         }
         let c = on.class(value);
         let survivors = on.code.survivors[c];
-        let cheap = self.used[c] | !on.machine.dear[c];
+        let cheap = self.used[c] | self.expected[c] | !on.machine.dear[c];
         let tiers = if on.next_uses.crosses_call[value] {
             [survivors & cheap, survivors]
         } else {
@@ -141,10 +141,10 @@ impl Forward {
     /// Would taking `reg` be the first use of a register that costs something to use?
     #[inline]
     pub(super) fn is_new_and_dear(&self, on: &Input<'_>, class: usize, reg: u8) -> bool {
-        on.machine.dear[class] & !self.used[class] & bit(reg) != 0
+        on.machine.dear[class] & !(self.used[class] | self.expected[class]) & bit(reg) != 0
     }
 
-    /// Like [`Forward::pick`], but rather than begin to use a register that costs something, takes one with a copy that nobody needs.
+    /// Like [`Forward::pick`], but rather than begin to use a register that costs something, takes one whose value is not missed.
     pub(super) fn pick_or_spare(
         &mut self,
         on: &Input<'_>,
@@ -159,18 +159,64 @@ impl Forward {
         if !self.is_new_and_dear(on, class, reg) {
             return reg;
         }
-        let cheap = among & self.regs.occupied[class] & (self.used[class] | !on.machine.dear[class]);
-        for other in Bits(cheap & !(killed & !bit(reg))) {
-            let held_by = self.regs.value(class, other);
-            let elsewhere = self.held[held_by] & !bit(other) & !on.machine.stack[class];
-            let next_use = self.until[held_by].next;
-            let dies = next_use == DEAD || next_use == self.pos && !self.lives_on(on, held_by);
-            if elsewhere != 0 && held_by != value && (elsewhere & !killed != 0 || dies) {
+        let cheap = among & self.used_or_cheap(on, class);
+        match self.not_missed(on, class, cheap & !(killed & !bit(reg)), killed, value) {
+            Some(other) => {
                 self.free(class, other);
-                return other;
+                other
+            }
+            None => reg,
+        }
+    }
+
+    /// A register of `among` whose value is not missed if it is forgotten: because it is in another one too, or dies here; or, outside
+    /// of loops, because the next call will take it away in any case, as no register that survives it is free, or none that costs
+    /// less than reading a value from memory that is there already.
+    #[cold]
+    fn not_missed(&mut self, on: &Input<'_>, class: usize, among: u64, killed: u64, but: Value) -> Option<u8> {
+        let call = self.next_call(on);
+        let survivors = on.code.survivors[class];
+        let free = survivors & !self.regs.occupied[class];
+        let mut best = None;
+        for reg in Bits(among & self.regs.occupied[class]) {
+            let value = self.regs.value(class, reg);
+            let next_use = self.until[value].next;
+            let elsewhere = self.held[value] & !bit(reg) & !on.machine.stack[class];
+            let dies = next_use == DEAD || next_use == self.pos && !self.lives_on(on, value);
+            if elsewhere != 0 && value != but && (elsewhere & !killed != 0 || dies) {
+                return Some(reg);
+            }
+            let in_memory = self.spills[value].memory != Memory::Never;
+            let can_survive = if in_memory { free & self.used_or_cheap(on, class) != 0 } else { free != 0 };
+            let is_lost = self.frequency <= COLD
+                && !can_survive
+                && next_use > call
+                && survivors & bit(reg) == 0
+                && next_use != DEAD;
+            if is_lost && value != but && best.is_none_or(|(farthest, _)| next_use > farthest) {
+                best = Some((next_use, reg));
             }
         }
-        reg
+        best.map(|(_, reg)| reg)
+    }
+
+    /// The position of the next call in the block, from this instruction on; [`DEAD`] if there is none.
+    fn next_call(&mut self, on: &Input<'_>) -> u32 {
+        let (from, end) = self.call_ahead;
+        if self.inst < from || self.inst >= end {
+            let end = on.flow.graph.end(self.block);
+            let is_call = |&inst: &u32| on.code.insts[Inst(inst)].flags() & flag::CALL != 0;
+            let call = (self.inst.0..end.0).find(is_call);
+            self.call_ahead = (self.inst, call.map_or(end, |call| Inst(call + 1)));
+            self.call_pos = call.map_or(DEAD, |call| self.pos + (call - self.inst.0));
+        }
+        self.call_pos
+    }
+
+    /// Registers that cost nothing to use, or no more.
+    #[inline]
+    fn used_or_cheap(&self, on: &Input<'_>, class: usize) -> u64 {
+        self.used[class] | self.expected[class] | !on.machine.dear[class]
     }
 
     /// Whom to evict from the registers `among`: a copy that is also in a register outside `killed`, else the value with the farthest
@@ -206,9 +252,8 @@ impl Forward {
         killed: u64,
     ) -> Option<u8> {
         let class = on.class(value);
-        let free = among & !self.regs.occupied[class];
-        if free != 0 {
-            return Some(self.pick(on, free, value, hint, avoid));
+        if among & !self.regs.occupied[class] != 0 {
+            return Some(self.pick_or_spare(on, among, killed, value, hint, avoid));
         }
         let victim = self.victim(on, class, among, killed)?;
         self.free(class, victim.reg);
