@@ -5,7 +5,8 @@
 //!
 //! - **Eviction forgets** (`registers`). An SSA value never changes, so nothing is stored when it loses its register; only a later
 //!   reload, which finds it in no register, notes that it needs a slot (`spills`), and the store is placed when all reloads are
-//!   known. The victim is a spare copy, else the value with the farthest next use: Belady's MIN.
+//!   known. The victim is a spare copy, else the value with the farthest next use (Belady's MIN), of about equal ones one that
+//!   is in memory already.
 //! - **Block entries** (`entry`). At a join, the values stay in registers that all predecessors have in registers. At a loop
 //!   header, the values used in the loop come first. The registers at the entry of each block and at its exit are recorded; the moves
 //!   on the edges follow from them later.

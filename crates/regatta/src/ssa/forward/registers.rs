@@ -8,6 +8,11 @@ use crate::live::DEAD;
 /// Blocks executed at most so often count as cold: one save of a register weighs as much as many moves there.
 const COLD: f32 = 10.0;
 
+/// How many times as far away the next use of a value seems that is in memory already. Evicting it costs no store, and keeps another
+/// value out of memory, which saves that one's store and slot. Over the corpus, twice gives a cost of 0.427 rather than 0.430, slots
+/// 0.932 rather than 0.939; three times saves more slots and costs more.
+const STORED: u64 = 2;
+
 /// Which value is in each register.
 ///
 /// A value may be in several; [`Forward::held`] has the other direction. Fixed stack slots count as registers here, though not as
@@ -220,11 +225,11 @@ impl Forward {
     }
 
     /// Whom to evict from the registers `among`: a copy that is also in a register outside `killed`, else the value with the farthest
-    /// next use. Never a value that this instruction still has to read.
+    /// next use; one that is in memory already counts as [`STORED`] times as far. Never a value that this instruction still has to read.
     #[inline]
     pub(super) fn victim(&self, on: &Input<'_>, class: usize, among: u64, killed: u64) -> Option<Victim> {
         let mut best = None;
-        let mut farthest = self.pos;
+        let mut farthest = 0;
         for reg in Bits(among & self.regs.occupied[class]) {
             let value = self.regs.value(class, reg);
             let next_use = self.until[value].next;
@@ -232,8 +237,10 @@ impl Forward {
             if elsewhere != 0 && (elsewhere & !killed != 0 || next_use == DEAD) {
                 return Some(Victim { reg, next_use: DEAD });
             }
-            if next_use > farthest {
-                farthest = next_use;
+            let in_memory = self.spills[value].memory != Memory::Never;
+            let away = u64::from(next_use.saturating_sub(self.pos)) * if in_memory { STORED } else { 1 };
+            if away > farthest {
+                farthest = away;
                 best = Some(Victim { reg, next_use });
             }
         }
