@@ -134,6 +134,9 @@ pub(crate) struct BenchArgs {
     /// List the functions whose cost is the most above Ion's
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) worst: usize,
+    /// Show what the costs consist of
+    #[arg(long)]
+    pub(crate) parts: bool,
     /// Print figures as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -16,6 +16,7 @@
 
 use crate::loops;
 use regatta::{Allocation, Block, Edit, Function, Inst, OperandKind, Output, PReg, PRegSet, Problem, RegClass};
+use serde::Serialize;
 use std::ops::AddAssign;
 
 /// A move from register to register.
@@ -31,11 +32,44 @@ const SAVED_REGISTER: f64 = 5.0;
 /// Loops beyond this depth weigh no more.
 const MAX_DEPTH: u32 = 6;
 
+/// What the cost consists of, weighted by loop depth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Parts {
+    /// Moves from register to register.
+    pub(crate) moves: f64,
+    /// Stores to the stack.
+    pub(crate) stores: f64,
+    /// Loads from the stack.
+    pub(crate) loads: f64,
+    /// Operands on the stack.
+    pub(crate) operands: f64,
+    /// Registers saved for the caller.
+    pub(crate) saves: f64,
+}
+
+impl Parts {
+    fn total(&self) -> f64 {
+        self.moves + self.stores + self.loads + self.operands + self.saves
+    }
+}
+
+impl AddAssign for Parts {
+    fn add_assign(&mut self, other: Self) {
+        self.moves += other.moves;
+        self.stores += other.stores;
+        self.loads += other.loads;
+        self.operands += other.operands;
+        self.saves += other.saves;
+    }
+}
+
 /// The cost of an allocation, and the counts of what it inserts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Cost {
     /// The cost, weighted by loop depth.
     pub(crate) total: f64,
+    /// What that consists of.
+    pub(crate) parts: Parts,
     /// Moves from register to register, in the code, not weighted.
     pub(crate) moves: u64,
     /// Stores to the stack, likewise.
@@ -49,6 +83,7 @@ pub(crate) struct Cost {
 impl AddAssign for Cost {
     fn add_assign(&mut self, other: Self) {
         self.total += other.total;
+        self.parts += other.parts;
         self.moves += other.moves;
         self.spills += other.spills;
         self.reloads += other.reloads;
@@ -91,15 +126,15 @@ impl<'a> CostModel<'a> {
             let (load, store) = (self.on_stack(*from), self.on_stack(*to));
             if load {
                 cost.reloads += 1;
-                cost.total += weight * LOAD;
+                cost.parts.loads += weight * LOAD;
             }
             if store {
                 cost.spills += 1;
-                cost.total += weight * STORE;
+                cost.parts.stores += weight * STORE;
             }
             if !load && !store {
                 cost.moves += 1;
-                cost.total += weight * MOVE;
+                cost.parts.moves += weight * MOVE;
             }
             written.extend(to.as_reg());
         }
@@ -107,7 +142,7 @@ impl<'a> CostModel<'a> {
             let allocs = output.inst_allocs(Inst::new(index));
             for (operand, alloc) in inst.operands.iter().zip(allocs) {
                 if self.on_stack(*alloc) {
-                    cost.total += self.weights[index] * STACK_OPERAND;
+                    cost.parts.operands += self.weights[index] * STACK_OPERAND;
                 }
                 if operand.kind() == OperandKind::Def {
                     written.extend(alloc.as_reg());
@@ -115,7 +150,8 @@ impl<'a> CostModel<'a> {
             }
         }
         let saved = written.into_iter().collect::<PRegSet>() & env.non_preferred_regs_by_class[RegClass::Int.index()];
-        cost.total += SAVED_REGISTER * f64::from(saved.class_mask(RegClass::Int).count_ones());
+        cost.parts.saves = SAVED_REGISTER * f64::from(saved.class_mask(RegClass::Int).count_ones());
+        cost.total = cost.parts.total();
         cost
     }
 

@@ -3,6 +3,7 @@
 use super::measure::{FileRun, Sample};
 use crate::allocators::Allocator;
 use crate::args::BenchArgs;
+use crate::cost::Parts;
 use serde::Serialize;
 
 /// Everything that the benchmark prints.
@@ -45,6 +46,8 @@ pub(super) struct AllocatorFigures {
 pub(super) struct Sums {
     pub(super) seconds: f64,
     pub(super) cost: f64,
+    /// What the cost consists of.
+    pub(super) parts: Parts,
     pub(super) moves: u64,
     pub(super) spills: u64,
     pub(super) reloads: u64,
@@ -91,6 +94,7 @@ impl Sums {
     fn add(&mut self, sample: &Sample) {
         self.seconds += sample.time.as_secs_f64();
         self.cost += sample.cost.total;
+        self.parts += sample.cost.parts;
         self.moves += sample.cost.moves;
         self.spills += sample.cost.spills;
         self.reloads += sample.cost.reloads;

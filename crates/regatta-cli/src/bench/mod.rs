@@ -28,6 +28,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<Answer> {
         input::print(&(serde_json::to_string_pretty(&figures)? + "\n"))?;
     } else {
         input::print(&report::tables(&figures))?;
+        if args.parts {
+            input::print(&format!("\n{}", report::parts(&figures)))?;
+        }
     }
     for fault in &figures.faults {
         eprintln!("{fault}");

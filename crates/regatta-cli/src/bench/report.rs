@@ -38,6 +38,26 @@ pub(super) fn tables(figures: &Figures) -> String {
     text
 }
 
+/// What the costs consist of, as shares of Ion's cost.
+pub(super) fn parts(figures: &Figures) -> String {
+    let mut table = table::new(&["", "", "cost", "moves", "stores", "loads", "operands", "saves"], &[0, 1]);
+    for file in &figures.files {
+        let ion = file.allocators.first().map_or(0.0, |ion| ion.sums.cost);
+        for (line, allocator) in file.allocators.iter().enumerate() {
+            let name = if line == 0 { file.file.as_str() } else { "" };
+            let Sums { cost, parts, .. } = &allocator.sums;
+            let shares = [*cost, parts.moves, parts.stores, parts.loads, parts.operands, parts.saves];
+            let cells = shares.map(|share| if ion > 0.0 { format!("{:.3}", share / ion) } else { "-".into() });
+            let label = label(allocator);
+            table::add(&mut table, [name.to_owned(), label].into_iter().chain(cells));
+        }
+    }
+    let mut text = table.trim_fmt() + "\n\n";
+    text += "What costs consist of, as shares of Ion's cost: moves between registers, stores to and loads from the stack,\n";
+    text += "operands on the stack, registers that are saved for the caller. Weighted by loop depth.\n";
+    text
+}
+
 fn row(file: &str, allocator: &str, figures: [String; 8]) -> impl Iterator<Item = String> {
     [file.to_owned(), allocator.to_owned()].into_iter().chain(figures)
 }
@@ -84,6 +104,7 @@ fn relative(ratios: &Ratios) -> [String; 8] {
 #[cfg(test)]
 mod tests {
     use super::super::figures::{FileFigures, Mean, Worst};
+    use crate::cost::Parts;
     use super::*;
 
     /// Figures whose every column is different, so that a column in the wrong place shows.
@@ -102,6 +123,7 @@ mod tests {
         let sums = Sums {
             seconds: 0.0123,
             cost: 123_456.7,
+            parts: Parts { moves: 3456.7, stores: 20_000.0, loads: 70_000.0, operands: 10_000.0, saves: 20_000.0 },
             moves: 1000,
             spills: 2000,
             reloads: 0,
@@ -137,6 +159,11 @@ mod tests {
     #[test]
     fn the_tables_as_people_read_them() {
         insta::assert_snapshot!(tables(&figures()));
+    }
+
+    #[test]
+    fn what_costs_consist_of() {
+        insta::assert_snapshot!(parts(&figures()));
     }
 
     #[test]
