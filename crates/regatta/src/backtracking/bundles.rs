@@ -12,9 +12,10 @@
 //! requirements can be met together: the register limits that operands set are prefixes of the register file, and the
 //! smallest of them counts.
 //!
-//! Live ranges of a bundle are a slice of one array. A merged bundle gets a new slice; a bundle that is cut in two
-//! keeps its slice, and the smaller part is copied. Bundles of more than [`MAX_MERGED`] live ranges are merged no
-//! further, which bounds the whole by a constant for each pair.
+//! Live ranges of a bundle are a slice of one array. Of two bundles that are merged, the smaller's live ranges are put
+//! among those of the larger, whose slice doubles when it is full; a bundle that is cut in two keeps its slice, and the
+//! smaller part is copied. Bundles of more than [`MAX_MERGED`] live ranges are merged no further, which bounds the whole
+//! by a constant for each pair.
 
 use super::points::{Point, Points};
 use super::ranges::{LiveRanges, SlotOperand, Span, Use, UseKind};
@@ -37,8 +38,8 @@ entity! {
 /// The most live ranges of a bundle that others are merged into.
 const MAX_MERGED: u32 = 256;
 
-/// How much less a part weighs than the same code would make a whole bundle weigh. What has been split costs less to split
-/// once more than what is still in one piece.
+/// What a part weighs, as a share of what a whole bundle of the same uses would weigh. What has been split costs less to
+/// split once more than what is still in one piece.
 const BROKEN: f32 = 0.3;
 
 /// A stretch of points of a value, with the uses in it.

@@ -18,7 +18,7 @@
 //! |---|---|
 //! | [`FlowGraph`], [`Code`], [`Fold`] | blocks, loops, frequencies; the function, flattened |
 //! | [`points::Points`] | the points of the code that live ranges are made of |
-//! | [`ranges::LiveRanges`] | where each value is live, and what uses it; what instructions claim for themselves |
+//! | [`ranges::LiveRanges`] | where each value is live (block by block, [`live_in`]), and what uses it; what instructions claim for themselves |
 //! | [`bundles::Bundles`] | values that are to be in one place, hottest first |
 //! | [`assign::Assign`] | a register for each bundle, by eviction and splitting ([`split`]); which registers are free, [`interference`] knows |
 //! | [`spill::try_allocating_regs_for_spilled_bundles`] | a second chance for what was spilled |
