@@ -165,3 +165,18 @@ fn an_early_definition_leaves_one_choice_to_a_late_one() {
 fn an_unreachable_loop_is_live_into_its_definition() {
     allocated("an_unreachable_loop_is_live_into_its_definition");
 }
+
+#[test]
+fn a_slot_made_for_code_that_cannot_be_reached() {
+    allocated("a_slot_made_for_code_that_cannot_be_reached");
+}
+
+#[test]
+fn a_use_in_front_of_the_live_range_that_unreachable_code_makes() {
+    allocated("a_use_in_front_of_the_live_range_that_unreachable_code_makes");
+}
+
+#[test]
+fn a_stack_slot_that_may_be_allocated() {
+    rejected("a_stack_slot_that_may_be_allocated");
+}

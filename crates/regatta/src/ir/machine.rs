@@ -30,6 +30,10 @@ impl Machine {
         for slot in &env.fixed_stack_slots {
             machine.stack[slot.class().index()] |= 1 << slot.hw_enc();
         }
+        for (allocatable, stack) in machine.allocatable.iter_mut().zip(machine.stack) {
+            // The validator objects to what is both. Without it, the allocators still must not count on such a place.
+            *allocatable &= !stack;
+        }
         machine
     }
 
