@@ -104,8 +104,8 @@ fn relative(ratios: &Ratios) -> [String; 8] {
 #[cfg(test)]
 mod tests {
     use super::super::figures::{FileFigures, Mean, Worst};
-    use crate::cost::Parts;
     use super::*;
+    use crate::cost::Parts;
 
     /// Figures whose every column is different, so that a column in the wrong place shows.
     fn figures() -> Figures {
