@@ -279,7 +279,7 @@ impl Bundles {
             self.ranges.resize((start + self.room[into]) as usize, filler);
         }
         // From the last on: what comes before the first that is inserted stays where it is.
-        let (mut large, mut hole) = (start + (total - (small - small_start)), start + total);
+        let (mut large, mut hole) = (start + total - (small - small_start), start + total);
         while small > small_start {
             hole -= 1;
             let last = self.ranges[small as usize - 1];

@@ -124,7 +124,7 @@ impl Forward {
         }
         let c = on.class(value);
         let survivors = on.code.survivors[c];
-        let cheap = self.used[c] | self.expected[c] | !on.machine.dear[c];
+        let cheap = self.used_or_cheap(on, c);
         let tiers = if on.next_uses.crosses_call[value] {
             [survivors & cheap, survivors]
         } else {
@@ -146,7 +146,7 @@ impl Forward {
     /// Would taking `reg` be the first use of a register that costs something to use?
     #[inline]
     pub(super) fn is_new_and_dear(&self, on: &Input<'_>, class: usize, reg: u8) -> bool {
-        on.machine.dear[class] & !(self.used[class] | self.expected[class]) & bit(reg) != 0
+        !self.used_or_cheap(on, class) & bit(reg) != 0
     }
 
     /// Like [`Forward::pick`], but rather than begin to use a register that costs something, takes one whose value is not missed.
@@ -174,8 +174,8 @@ impl Forward {
         }
     }
 
-    /// A register of `among` whose value is not missed if it is forgotten: because it is in another one too, or dies here; or, outside
-    /// of loops, because the next call will take it away in any case, as no register that survives it is free, or none that costs
+    /// A register of `among` whose value is not missed if it is forgotten: because it is in another one too, or dies here; or, in
+    /// cold code, because the next call will take it away in any case, as no register that survives it is free, or none that costs
     /// less than reading a value from memory that is there already.
     #[cold]
     fn not_missed(&mut self, on: &Input<'_>, class: usize, among: u64, killed: u64, but: Value) -> Option<u8> {
@@ -218,8 +218,8 @@ impl Forward {
         self.call_pos
     }
 
-    /// Registers that cost nothing to use, or no more.
-    #[inline]
+    /// Registers that cost nothing to use, or nothing more than what is due anyway.
+    #[inline(always)]
     fn used_or_cheap(&self, on: &Input<'_>, class: usize) -> u64 {
         self.used[class] | self.expected[class] | !on.machine.dear[class]
     }
