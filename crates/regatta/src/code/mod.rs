@@ -6,7 +6,7 @@
 //!
 //! - Values are numbered densely, in the order in which they are first seen. Neighbours in the code become neighbours in
 //!   every array that is indexed by value, and virtual registers that never occur cost nothing.
-//! - An operand takes eight bytes: value, kind, register, hint.
+//! - An operand takes twelve bytes: value, next use, kind, register, hint.
 //! - Clobber sets, of which a function has a handful however many calls it makes, are kept once and named by index.
 //! - Each instruction carries flags that say which of the allocator's steps concern it at all.
 //!
@@ -66,11 +66,13 @@ pub(crate) enum Want {
     Ignored,
 }
 
-/// An operand in eight bytes.
+/// An operand in twelve bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Op {
     /// The value.
     pub(crate) value: Value,
+    /// The position of the value's next use behind this operand, back edges ignored; found by liveness.
+    pub(crate) next: u32,
     /// Where it must be.
     pub(crate) want: Want,
     /// Bits [`DEF`], [`LATE`], [`REUSED`], and the value's class above them.
@@ -393,6 +395,7 @@ impl Code {
                 let value = Value(reg.index() as u32);
                 self.ops.push(Op {
                     value,
+                    next: u32::MAX,
                     want: Want::Ignored,
                     role: (reg.class() as u8) << CLASS_SHIFT,
                     reg: reg.hw_enc() as u8,
@@ -459,7 +462,7 @@ impl Code {
                     (Want::Stack, 6)
                 }
             };
-            self.ops.push(Op { value, want, role, reg, hint: NO_REG });
+            self.ops.push(Op { value, next: u32::MAX, want, role, reg, hint: NO_REG });
         }
         if flags & flag::REUSE != 0 {
             self.mark_reused(first, inst)?;

@@ -57,6 +57,8 @@ pub(crate) struct LiveIn {
 pub(crate) struct BlockLiveness {
     start: u32,
     end: u32,
+    /// Behind `end` and up to here: values that the list has no room for, but that the block itself uses.
+    used_end: u32,
     /// The most values that are live at once.
     pub(crate) pressure: PerClass<u32>,
     /// The most values that are live across one call.
@@ -101,6 +103,13 @@ impl NextUses {
         &self.list[block.start as usize..block.end as usize]
     }
 
+    /// The same, and whatever else the block itself uses.
+    #[inline]
+    pub(crate) fn live_in_or_used(&self, block: Block) -> &[LiveIn] {
+        let block = self.blocks[block];
+        &self.list[block.start as usize..block.used_end as usize]
+    }
+
     /// How many values a list keeps at most in this run.
     pub(crate) fn limit(&self) -> usize {
         self.limit
@@ -112,7 +121,7 @@ impl NextUses {
         (3 * registers as usize).max(64)
     }
 
-    /// Fills the results for `code`; also sets the hints of its operands.
+    /// Fills the results for `code`; also sets the hints and next uses of its operands.
     pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph, machine: &Machine) {
         let (blocks, values) = (flow.graph.num_blocks(), code.values.len());
         self.limit = Self::list_limit(machine);
@@ -137,7 +146,7 @@ impl NextUses {
         at.pressure = at.live;
         let (first, end) = (flow.graph.first(block), flow.graph.end(block));
         for inst in (first.0..end.0).rev() {
-            self.inst(code, Inst(inst), inst - first.0, &mut at);
+            self.inst(code, Inst(inst), inst - first.0, flow.start(block), &mut at);
         }
         for &param in code.params(block) {
             let distance = self.distance[param];
@@ -156,14 +165,24 @@ impl NextUses {
                 self.note_crossing(value, at.calls);
             }
         }
-        if self.list.len() - start > self.limit {
+        let length = flow.block_len(block);
+        let end = (start + self.limit).min(self.list.len());
+        if self.list.len() > end {
             self.list[start..].select_nth_unstable_by_key(self.limit, |x| (x.distance, x.value));
-            self.list.truncate(start + self.limit);
+            let mut kept = end;
+            for index in end..self.list.len() {
+                if self.list[index].distance < length {
+                    self.list[kept] = self.list[index];
+                    kept += 1;
+                }
+            }
+            self.list.truncate(kept);
         }
         self.wishes.finish_block(block);
         self.blocks[block] = BlockLiveness {
             start: start as u32,
-            end: self.list.len() as u32,
+            end: end as u32,
+            used_end: self.list.len() as u32,
             pressure: at.pressure,
             call_pressure: at.call_pressure,
             has_call: at.calls != 0,
@@ -225,7 +244,7 @@ impl NextUses {
     }
 
     /// Steps over one instruction, backwards.
-    fn inst(&mut self, code: &mut Code, inst: Inst, offset: u32, at: &mut Point) {
+    fn inst(&mut self, code: &mut Code, inst: Inst, offset: u32, block_start: u32, at: &mut Point) {
         let info = code.insts[inst];
         let flags = info.flags();
         let ops = code.op_range(inst);
@@ -238,7 +257,9 @@ impl NextUses {
                     continue;
                 }
                 let class = op.class();
-                if self.distance[op.value] != DEAD {
+                let distance = self.distance[op.value];
+                if distance != DEAD {
+                    code.ops.as_mut_slice()[index].next = (distance + block_start).min(FAR);
                     self.distance[op.value] = DEAD;
                     at.live[class] -= 1;
                     self.note_crossing(op.value, at.calls);
@@ -260,27 +281,28 @@ impl NextUses {
             self.wishes.at_kill(kills);
         }
         let mut fixed = [0; 3];
-        for index in ops {
-            let op = code.ops.as_slice()[index];
+        for op in code.ops.as_mut_slice()[ops].iter_mut().rev() {
             if !op.is_use() {
                 continue;
             }
             self.used[op.value] = true;
             let class = op.class();
             let distance = if op.want == Want::Stack { FAR } else { offset };
-            if self.distance[op.value] == DEAD {
+            let known = &mut self.distance[op.value];
+            if *known == DEAD {
+                *known = distance;
                 self.live.push(op.value);
                 at.live[class] += 1;
                 self.call_seen[op.value] = at.calls;
                 self.wishes.starts_living(op.value);
-                self.distance[op.value] = distance;
-            } else if distance != FAR {
-                self.distance[op.value] = distance;
+            } else {
+                op.next = (*known + block_start).min(FAR);
+                *known = distance.min(*known);
             }
             if op.want == Want::Fixed {
                 fixed[class] |= 1 << op.reg;
             }
-            code.ops.as_mut_slice()[index].hint = self.wishes.wish_of(op.value, class);
+            op.hint = self.wishes.wish_of(op.value, class);
         }
         if flags & flag::FIXED_USE != 0 {
             self.wishes.at_fixed_uses(code, inst, fixed);

@@ -100,7 +100,7 @@ impl Forward {
                 let among = on.machine.allocatable[class];
                 let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
                 self.bring(on, op.value, class, reg);
-                debug_assert!(self.next.as_slice()[first + k] >= self.pos);
+                debug_assert!(op.next >= self.pos);
             }
         }
         for (k, op) in ops.iter().enumerate() {
@@ -108,7 +108,7 @@ impl Forward {
                 let class = op.class();
                 let reg = lowest(self.held[op.value] & !on.machine.stack[class]);
                 allocs[first + k] = Allocation::reg(preg(class, reg));
-                self.until[op.value].next = self.next.as_slice()[first + k];
+                self.set_next_use(*op);
             } else if op.want == Want::Ignored {
                 allocs[first + k] = ignored(*op);
             }
@@ -136,7 +136,7 @@ impl Forward {
                 let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
                 let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
                 defined[class] |= bit(reg);
-                self.define(op.value, class, reg, first + k, allocs);
+                self.define(*op, class, reg, first + k, allocs);
             }
         }
         for op in ops {
@@ -184,7 +184,7 @@ impl Forward {
         }
         for (k, op) in ops.iter().enumerate() {
             if op.is_use() {
-                self.until[op.value].next = self.next.as_slice()[first + k];
+                self.set_next_use(*op);
             } else if op.want == Want::Ignored {
                 allocs[first + k] = ignored(*op);
             }
@@ -356,11 +356,8 @@ impl Forward {
     /// Is `value`, which this instruction uses, used again behind it?
     pub(super) fn lives_on(&self, on: &Input<'_>, value: Value) -> bool {
         let range = on.code.op_range(self.inst);
-        let last = range.rev().find(|&op| {
-            let op = on.code.ops.as_slice()[op];
-            op.is_use() && op.value == value
-        });
-        last.is_some_and(|op| self.next.as_slice()[op] != DEAD)
+        let last = on.code.ops.as_slice()[range].iter().rev().find(|op| op.is_use() && op.value == value);
+        last.is_some_and(|op| self.next_use(*op) != DEAD)
     }
 
     /// Step 2: the registers of early fixed definitions are the definitions' before the instruction.
@@ -415,7 +412,7 @@ impl Forward {
             let among = allowed & !claims.fixed[class] & !claims.read[class];
             let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]) | claims.killed[class];
             let killed = claims.killed[class];
-            let lives_on = self.next.as_slice()[at] != DEAD;
+            let lives_on = self.next_use(op) != DEAD;
             let hint = if op.hint != NO_REG && killed & bit(op.hint) != 0 && lives_on { NO_REG } else { op.hint };
             let reg =
                 self.take(on, among, op.value, hint, avoid, killed).ok_or_else(|| out_of_registers(on, op.value))?;
@@ -460,7 +457,7 @@ impl Forward {
                 if op.is_late() {
                     allowed &= !claims.killed[class] & !claims.reused[class];
                 }
-                let next = self.next.as_slice()[at];
+                let next = self.next_use(op);
                 let room = allowed & !self.regs.occupied[class] & !claims.fixed[class];
                 let again_soon = next != DEAD && next - self.pos <= NEAR && room != 0;
                 if self.held[op.value] & allowed != 0 || again_soon {
@@ -559,8 +556,7 @@ impl Forward {
                 self.free_all(class, self.held[input.value] & (!settled | bit(reg)));
             }
             claims.defined[class] |= bit(reg);
-            self.until[op.value].next = self.next.as_slice()[first + k];
-            self.define_in(op.value, class, reg, first + k, allocs);
+            self.define(*op, class, reg, first + k, allocs);
         }
         Ok(())
     }
@@ -653,7 +649,7 @@ impl Forward {
                     return Ok(Some(self.pick(on, free, op.value, op.hint, avoid)));
                 }
                 let victim = self.victim(on, class, among, claims.killed[class]);
-                let next = self.next.as_slice()[at];
+                let next = self.next_use(op);
                 Ok(victim.filter(|victim| victim.next_use > next).map(|victim| {
                     self.free(class, victim.reg);
                     victim.reg
@@ -670,9 +666,9 @@ impl Forward {
         if let Some(reg) = reg {
             let class = op.class();
             claims.defined[class] |= bit(reg);
-            self.define(op.value, class, reg, at, allocs);
+            self.define(op, class, reg, at, allocs);
         } else {
-            self.until[op.value].next = self.next.as_slice()[at];
+            self.set_next_use(op);
             self.touched.push(op.value);
             self.born_in_memory(op.value, self.block, self.pos);
             self.slot_operands.push((OpIndex::new(at), op.value));
@@ -753,7 +749,7 @@ impl Forward {
                 }
                 self.free_all(class, bit(op.reg));
                 claims.defined[class] |= bit(op.reg);
-                self.define(op.value, class, op.reg, first + k, allocs);
+                self.define(*op, class, op.reg, first + k, allocs);
             }
         }
         // Those with a limit before those without, and last those that need no register.
@@ -802,15 +798,23 @@ impl Forward {
         }
     }
 
-    /// Makes `value` in `reg`, as operand `at` says.
+    /// The position of the next use behind `op`.
     #[inline(always)]
-    fn define(&mut self, value: Value, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
-        self.until[value].next = self.next.as_slice()[at];
-        self.define_in(value, class, reg, at, allocs);
+    fn next_use(&self, op: Op) -> u32 {
+        op.next.min(self.until[op.value].round)
     }
 
     #[inline(always)]
-    fn define_in(&mut self, value: Value, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
+    fn set_next_use(&mut self, op: Op) {
+        let until = &mut self.until[op.value];
+        until.next = op.next.min(until.round);
+    }
+
+    /// Makes the value of the definition `op` in `reg`.
+    #[inline(always)]
+    fn define(&mut self, op: Op, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
+        let value = op.value;
+        self.set_next_use(op);
         self.put(class, reg, value);
         if self.until[value].next != DEAD {
             self.touched.push(value);

@@ -183,8 +183,6 @@ pub(crate) struct Forward {
     round_loop_saved: Vec<(Value, u32)>,
     open_loops: Vec<(Loop, usize)>,
     touched: Vec<Value>,
-    /// Position of the next use behind each operand.
-    next: TypedVec<OpIndex, u32>,
 
     // Preferences.
     /// The parameter that a value becomes over an edge, a back edge if there is one.
@@ -237,7 +235,7 @@ impl Forward {
         while at < order.len() {
             let of = on.flow.loops.block_loop(order[at]);
             if of == Loop::ROOT {
-                self.allocate_block(on, order[at], true, allocs)?;
+                self.allocate_block(on, order[at], allocs)?;
                 at += 1;
             } else {
                 // A loop's blocks are consecutive, and the first one met is the header of an outermost loop.
@@ -268,7 +266,6 @@ impl Forward {
         self.until.reset(values, Until { next: DEAD, round: DEAD });
         self.round_loop_saved.clear();
         self.open_loops.clear();
-        self.next.reset(on.code.ops.len(), DEAD);
         self.becomes.reset(values, Value::invalid());
         self.last_reg.reset(values, NO_REG);
         self.in_nest = false;
@@ -311,7 +308,7 @@ impl Forward {
         self.excluded.clear();
         self.best_excluded.clear();
         self.cautious = rounds == 0;
-        self.attempt(on, blocks, true, allocs)?;
+        self.attempt(on, blocks, allocs)?;
         let mut best = (self.nest_cost, self.cautious);
         let mut is_best = true;
         let mut worth_it = rounds > 0 && self.learn(on);
@@ -359,21 +356,15 @@ impl Forward {
     ) -> Result<(), Error> {
         self.roll_back(mark);
         self.feedback_rounds += 1;
-        self.attempt(on, blocks, false, allocs)
+        self.attempt(on, blocks, allocs)
     }
 
-    fn attempt(
-        &mut self,
-        on: &Input<'_>,
-        blocks: &[Block],
-        first: bool,
-        allocs: &mut [Allocation],
-    ) -> Result<(), Error> {
+    fn attempt(&mut self, on: &Input<'_>, blocks: &[Block], allocs: &mut [Allocation]) -> Result<(), Error> {
         self.journal.clear();
         self.lost.clear();
         self.nest_cost = 0.0;
         for &block in blocks {
-            self.allocate_block(on, block, first, allocs)?;
+            self.allocate_block(on, block, allocs)?;
         }
         Ok(())
     }
@@ -417,14 +408,8 @@ impl Forward {
         self.excluded.len() > before
     }
 
-    /// Allocates one block. The `first` time that it is met, the next use behind each of its operands is found.
-    fn allocate_block(
-        &mut self,
-        on: &Input<'_>,
-        block: Block,
-        first: bool,
-        allocs: &mut [Allocation],
-    ) -> Result<(), Error> {
+    /// Allocates one block.
+    fn allocate_block(&mut self, on: &Input<'_>, block: Block, allocs: &mut [Allocation]) -> Result<(), Error> {
         self.block = block;
         self.pos = on.flow.start(block);
         self.frequency = on.flow.frequencies.of(block);
@@ -434,11 +419,7 @@ impl Forward {
             self.enter_loop(on, of);
         }
         self.touched.clear();
-        if first {
-            self.find_next_uses(on, block);
-        } else {
-            self.recall_next_uses(on, block);
-        }
+        self.expect_uses(on, block);
         if let Some(of) = header_of {
             for &LiveIn { value, distance } in on.loops.live_through(of) {
                 self.reach(value, self.pos + distance);
@@ -506,52 +487,6 @@ impl Forward {
         }
     }
 
-    /// Walks the block backwards from what its successors need, and leaves the next use behind each operand in `next`, and from the
-    /// block's start in `until`.
-    fn find_next_uses(&mut self, on: &Input<'_>, block: Block) {
-        let (code, graph) = (on.code, &on.flow.graph);
-        let out = on.flow.end(block);
-        for edge in graph.succ_edges(block) {
-            let to = graph.edge(edge).to;
-            let forward = !on.flow.is_back_edge(edge);
-            if forward {
-                let add = out.saturating_add(exit_penalty(on.flow, block, to));
-                for &LiveIn { value, distance } in on.next_uses.live_in(to) {
-                    self.reach(value, distance.saturating_add(add).min(FAR));
-                }
-            }
-            let params = code.params(to);
-            for (&param, &arg) in params.iter().zip(code.args(edge, params.len())) {
-                let distance = on.next_uses.param_distance[param];
-                if distance != DEAD {
-                    self.reach(arg, distance.saturating_add(out).min(FAR));
-                }
-            }
-        }
-        let (start, end) = (graph.first(block), graph.end(block));
-        for inst in (start.0..end.0).rev() {
-            let pos = on.flow.start(block) + (inst - start.0);
-            let ops = code.op_range(Inst(inst));
-            let flags = code.insts[Inst(inst)].flags();
-            if flags & flag::DEFINES != 0 {
-                for op in ops.clone() {
-                    let value = code.ops.as_slice()[op].value;
-                    if code.ops.as_slice()[op].is_def() {
-                        self.next.as_mut_slice()[op] = self.until[value].next;
-                        self.until[value].next = DEAD;
-                    }
-                }
-            }
-            for op in ops.rev() {
-                if code.ops.as_slice()[op].is_use() {
-                    let value = code.ops.as_slice()[op].value;
-                    self.next.as_mut_slice()[op] = self.until[value].next;
-                    self.until[value].next = pos;
-                }
-            }
-        }
-    }
-
     /// `value` is used at `pos`, which may be beyond the block.
     #[inline(always)]
     fn reach(&mut self, value: Value, pos: u32) {
@@ -562,33 +497,16 @@ impl Forward {
         until.next = until.next.min(pos);
     }
 
-    /// Sets `until` as of the block's start when `next` is known already.
-    fn recall_next_uses(&mut self, on: &Input<'_>, block: Block) {
+    /// Sets `until` as of the block's start.
+    fn expect_uses(&mut self, on: &Input<'_>, block: Block) {
         let start = on.flow.start(block);
-        for &LiveIn { value, distance } in on.next_uses.live_in(block) {
+        for &LiveIn { value, distance } in on.next_uses.live_in_or_used(block) {
             self.reach(value, distance.saturating_add(start).min(FAR));
         }
         for &param in on.code.params(block) {
             let distance = on.next_uses.param_distance[param];
             if distance != DEAD {
                 self.reach(param, distance.saturating_add(start).min(FAR));
-            }
-        }
-        if on.next_uses.live_in(block).len() < on.next_uses.limit() {
-            return;
-        }
-        // A list that is cut off may lack values that this very block uses.
-        let insts = on.flow.graph.first(block).0..on.flow.graph.end(block).0;
-        for inst in insts.rev() {
-            let pos = start + (inst - on.flow.graph.first(block).0);
-            for defs in [true, false] {
-                for op in on.code.op_range(Inst(inst)) {
-                    let op = on.code.ops.as_slice()[op];
-                    if op.is_def() && defs || op.is_use() && !defs {
-                        self.touched.push(op.value);
-                        self.until[op.value].next = if defs { DEAD } else { pos };
-                    }
-                }
             }
         }
     }
