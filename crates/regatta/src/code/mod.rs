@@ -248,6 +248,15 @@ impl Code {
         insts[inst.index()].ops.index()..insts[inst.index() + 1].ops.index()
     }
 
+    /// Is the jump at its end all that `block` consists of?
+    #[inline]
+    pub(crate) fn only_jumps(&self, graph: &Graph, block: Block) -> bool {
+        let first = graph.first(block);
+        first.next() == graph.end(block)
+            && self.insts[first].flags() == flag::TERMINATOR
+            && self.op_range(first).is_empty()
+    }
+
     /// Empties `output`, and makes room for the locations of all operands.
     pub(crate) fn prepare(&self, output: &mut Output) {
         output.allocs.clear();

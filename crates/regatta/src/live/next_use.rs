@@ -52,6 +52,14 @@ pub(crate) struct LiveIn {
     pub(crate) distance: u32,
 }
 
+impl LiveIn {
+    /// Seen from so much further away.
+    #[inline(always)]
+    fn further(self, by: u32) -> Self {
+        Self { value: self.value, distance: self.distance.saturating_add(by).min(FAR) }
+    }
+}
+
 /// What is known of a block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BlockLiveness {
@@ -59,12 +67,16 @@ pub(crate) struct BlockLiveness {
     end: u32,
     /// Behind `end` and up to here: values that the list has no room for, but that the block itself uses.
     used_end: u32,
+    /// What the list's distances fall short by: a block that does nothing has its successor's list.
+    further: u32,
     /// The most values that are live at once.
     pub(crate) pressure: PerClass<u32>,
     /// The most values that are live across one call.
     pub(crate) call_pressure: PerClass<u32>,
     /// Has it calls?
     pub(crate) has_call: bool,
+    /// Is its jump all that it consists of?
+    pub(crate) is_bare: bool,
 }
 
 /// The pass, with its results.
@@ -98,16 +110,16 @@ struct Point {
 impl NextUses {
     /// The values that are live into `block`, the nearest few.
     #[inline]
-    pub(crate) fn live_in(&self, block: Block) -> &[LiveIn] {
-        let block = self.blocks[block];
-        &self.list[block.start as usize..block.end as usize]
+    pub(crate) fn live_in(&self, block: Block) -> impl ExactSizeIterator<Item = LiveIn> + Clone {
+        let BlockLiveness { start, end, further, .. } = self.blocks[block];
+        self.list[start as usize..end as usize].iter().map(move |live| live.further(further))
     }
 
     /// The same, and whatever else the block itself uses.
     #[inline]
-    pub(crate) fn live_in_or_used(&self, block: Block) -> &[LiveIn] {
-        let block = self.blocks[block];
-        &self.list[block.start as usize..block.used_end as usize]
+    pub(crate) fn live_in_or_used(&self, block: Block) -> impl ExactSizeIterator<Item = LiveIn> + Clone {
+        let BlockLiveness { start, used_end, further, .. } = self.blocks[block];
+        self.list[start as usize..used_end as usize].iter().map(move |live| live.further(further))
     }
 
     /// How many values a list keeps at most in this run.
@@ -139,6 +151,10 @@ impl NextUses {
     }
 
     fn block(&mut self, code: &mut Code, flow: &FlowGraph, block: Block) {
+        let is_bare = code.only_jumps(&flow.graph, block);
+        if is_bare && self.is_like_successor(code, flow, block) {
+            return;
+        }
         let mut at = Point::default();
         self.live.clear();
         self.live_out(code, flow, block, &mut at);
@@ -186,7 +202,32 @@ impl NextUses {
             pressure: at.pressure,
             call_pressure: at.call_pressure,
             has_call: at.calls != 0,
+            is_bare,
+            further: 0,
         };
+    }
+
+    /// If nothing happens in the block, nor on the way to its only successor, so that the same is live in both: shares the list.
+    fn is_like_successor(&mut self, code: &Code, flow: &FlowGraph, block: Block) -> bool {
+        let mut edges = flow.graph.succ_edges(block);
+        let (Some(edge), None) = (edges.next(), edges.next()) else { return false };
+        let to = flow.graph.edge(edge).to;
+        if flow.is_back_edge(edge) || !code.params(to).is_empty() || !code.params(block).is_empty() {
+            return false;
+        }
+        let BlockLiveness { start, end, further, .. } = self.blocks[to];
+        let add = flow.block_len(block).saturating_add(exit_penalty(flow, block, to));
+        // (Its pressure counts with the successor, which is in every loop that it is in.)
+        self.blocks[block] = BlockLiveness {
+            start,
+            end,
+            used_end: end,
+            further: further.saturating_add(add).min(FAR),
+            is_bare: true,
+            ..BlockLiveness::default()
+        };
+        self.wishes.share(block, to);
+        true
     }
 
     /// Starts from what the successors want.
@@ -197,11 +238,11 @@ impl NextUses {
             let to = flow.graph.edge(edge).to;
             let forward = !flow.is_back_edge(edge);
             if forward {
-                let add = length.saturating_add(exit_penalty(flow, block, to));
-                let BlockLiveness { start, end, .. } = self.blocks[to];
+                let BlockLiveness { start, end, further, .. } = self.blocks[to];
+                let add = length.saturating_add(exit_penalty(flow, block, to)).saturating_add(further);
                 for index in start as usize..end as usize {
-                    let LiveIn { value, distance } = self.list[index];
-                    self.reach(code, value, distance.saturating_add(add).min(FAR), at);
+                    let LiveIn { value, distance } = self.list[index].further(add);
+                    self.reach(code, value, distance, at);
                 }
                 self.wishes.inherit(code, edge, to);
             }

@@ -81,7 +81,7 @@ impl LoopLiveness {
         let outer = flow.loops.parent(of);
         let start = self.list.len();
         let mut live = [0; 3];
-        for &LiveIn { value, distance } in next_uses.live_in(header) {
+        for LiveIn { value, distance } in next_uses.live_in(header) {
             self.in_list_of[value] = of;
             self.list.push(LiveIn { value, distance });
         }
@@ -124,6 +124,10 @@ impl LoopLiveness {
                 }
                 continue;
             }
+            if next_uses.blocks[block].is_bare {
+                // What is live here is live in the successor too, which is in the loop as well, or counts for it.
+                continue;
+            }
             if of != marked {
                 marked = of;
                 let info = self.loops[of];
@@ -132,7 +136,7 @@ impl LoopLiveness {
                 }
             }
             let mut only_through = self.loops[of].live;
-            for &LiveIn { value, .. } in next_uses.live_in(block) {
+            for LiveIn { value, .. } in next_uses.live_in(block) {
                 if self.in_list_of[value] == of {
                     only_through[code.values[value].class.index()] -= 1;
                 }

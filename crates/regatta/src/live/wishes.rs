@@ -88,6 +88,11 @@ impl Wishes {
         self.block_range[block] = (start, self.inherited.len() as u32);
     }
 
+    /// The wishes at the start of `block` are those at the start of `to`.
+    pub(super) fn share(&mut self, block: Block, to: Block) {
+        self.block_range[block] = self.block_range[to];
+    }
+
     #[inline]
     pub(super) fn start_inst(&mut self, inst: Inst) {
         self.avoid[inst] = self.wanted.map(|mask| mask as u32);

@@ -83,7 +83,7 @@ impl SsaAllocator {
         self.next_uses.run(&mut self.code, &self.flow, &machine);
         // What is live on entry to the function has a use that its definition does not reach. (A list that was cut off may hide
         // it; only the validator misses nothing.)
-        if let Some(live) = self.next_uses.live_in(func.entry_block()).first() {
+        if let Some(live) = self.next_uses.live_in(func.entry_block()).next() {
             return Err(self.code.undefined(live.value));
         }
         self.loops.run(&self.code, &self.flow, &mut self.next_uses);

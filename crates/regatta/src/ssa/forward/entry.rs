@@ -15,7 +15,7 @@
 //! A parameter that gets no register lives in memory, where its arguments are stored on the edges. So does one at a join whose arguments
 //! are all in memory already, unless it is used at once: it can share their slot.
 
-use super::registers::{CLASSES, bit, lowest, preg};
+use super::registers::{Bits, CLASSES, bit, lowest, preg};
 use super::{Excluded, Forward, InReg, Input, MOVE_COST, RELOAD_COST};
 use crate::cfg::{Edge, Loop};
 use crate::code::{NO_REG, Value};
@@ -78,19 +78,34 @@ impl Candidate {
 }
 
 impl Forward {
-    /// Sets the registers as they are at the start of `block`.
-    pub(super) fn enter_block(&mut self, on: &Input<'_>, block: Block) {
-        let preds = on.flow.graph.pred_edges(block);
-        let params = on.code.params(block);
-        if let [only] = preds
-            && params.is_empty()
-            && !on.flow.is_back_edge(*only)
-        {
-            self.go_on_from(on, on.flow.graph.edge(*only).from);
-            self.entry[block] = self.record_state();
+    /// Sets the registers as they are at the start of a block with one predecessor and no parameters.
+    pub(super) fn go_on_from(&mut self, block: Block, from: Block) {
+        self.entry[block] = self.exit[from];
+        if self.exit[from] == self.in_regs {
+            for class in CLASSES {
+                for reg in Bits(self.regs.occupied[class]) {
+                    if self.until[self.regs.value(class, reg)].next == DEAD {
+                        self.free(class, reg);
+                    }
+                }
+            }
             return;
         }
-        let header_of = on.flow.loops.is_header(block);
+        self.clear_registers();
+        let (start, end) = self.exit[from];
+        for index in start as usize..end as usize {
+            let InReg { value, reg } = self.states[index];
+            if self.until[value].next != DEAD {
+                self.put(reg.class().index(), reg.hw_enc() as u8, value);
+            }
+        }
+    }
+
+    /// Sets the registers as they are at the start of any other block.
+    pub(super) fn enter_block(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
+        let preds = on.flow.graph.pred_edges(block);
+        let params = on.code.params(block);
+        self.clear_registers();
         let edges = self.gather(on, block);
         if let Some(of) = header_of {
             self.gather_for_loop(on, block, of);
@@ -112,18 +127,6 @@ impl Forward {
                 if !on.flow.is_back_edge(edge) {
                     self.note_edge(on, edge);
                 }
-            }
-        }
-    }
-
-    fn go_on_from(&mut self, on: &Input<'_>, from: Block) {
-        let (start, end) = self.exit[from];
-        for index in start as usize..end as usize {
-            let InReg { value, reg } = self.states[index];
-            if self.until[value].next != DEAD {
-                self.put(reg.class().index(), reg.hw_enc() as u8, value);
-            } else if cfg!(debug_assertions) {
-                debug_assert!(on.code.values[value].class == reg.class());
             }
         }
     }

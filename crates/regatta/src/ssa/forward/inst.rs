@@ -669,7 +669,7 @@ impl Forward {
             self.define(op, class, reg, at, allocs);
         } else {
             self.set_next_use(op);
-            self.touched.push(op.value);
+            self.defined.push(op.value);
             self.born_in_memory(op.value, self.block, self.pos);
             self.slot_operands.push((OpIndex::new(at), op.value));
         }
@@ -817,7 +817,7 @@ impl Forward {
         self.set_next_use(op);
         self.put(class, reg, value);
         if self.until[value].next != DEAD {
-            self.touched.push(value);
+            self.defined.push(value);
         }
         allocs[at] = Allocation::reg(preg(class, reg));
         self.def_reg[value] = reg;

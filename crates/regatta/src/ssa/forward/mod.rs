@@ -34,10 +34,10 @@ pub(crate) use spills::{EVERYWHERE, Memory, Spill};
 
 use crate::Error;
 use crate::cfg::{FlowGraph, Loop};
-use crate::code::{Code, NO_REG, Op, OpIndex, Value, flag};
+use crate::code::{Code, NO_REG, Op, OpIndex, Value};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass};
-use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses, exit_penalty};
+use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses};
 use crate::output::Allocation;
 use alloc::vec::Vec;
 use entry::Candidate;
@@ -182,7 +182,10 @@ pub(crate) struct Forward {
     until: TypedVec<Value, Until>,
     round_loop_saved: Vec<(Value, u32)>,
     open_loops: Vec<(Loop, usize)>,
-    touched: Vec<Value>,
+    /// The values that this block has defined.
+    defined: Vec<Value>,
+    /// What the registers hold, as a state: the last that was recorded.
+    in_regs: StateRange,
 
     // Preferences.
     /// The parameter that a value becomes over an edge, a back edge if there is one.
@@ -262,6 +265,8 @@ impl Forward {
         self.entry.reset(blocks, (0, 0));
         self.exit.reset(blocks, (0, 0));
         self.regs.occupied = [0; 3];
+        self.in_regs = (0, 0);
+        self.defined.clear();
         self.held.reset(values, 0);
         self.until.reset(values, Until { next: DEAD, round: DEAD });
         self.round_loop_saved.clear();
@@ -387,6 +392,7 @@ impl Forward {
         self.states.truncate(mark.states);
         self.spilled.truncate(mark.spilled);
         self.used = mark.used;
+        self.clear_registers();
     }
 
     /// Adds what was reloaded on back edges to what the headers leave out. Is there something new, and enough of it?
@@ -410,6 +416,16 @@ impl Forward {
 
     /// Allocates one block.
     fn allocate_block(&mut self, on: &Input<'_>, block: Block, allocs: &mut [Allocation]) -> Result<(), Error> {
+        let goes_on_from = self.only_pred(on, block);
+        if let Some(from) = goes_on_from
+            && on.next_uses.blocks[block].is_bare
+        {
+            // Nothing happens here.
+            self.entry[block] = self.exit[from];
+            self.exit[block] = self.exit[from];
+            self.note_back_edges(on, block);
+            return Ok(());
+        }
         self.block = block;
         self.pos = on.flow.start(block);
         self.frequency = on.flow.frequencies.of(block);
@@ -418,14 +434,11 @@ impl Forward {
         if let Some(of) = header_of {
             self.enter_loop(on, of);
         }
-        self.touched.clear();
-        self.expect_uses(on, block);
-        if let Some(of) = header_of {
-            for &LiveIn { value, distance } in on.loops.live_through(of) {
-                self.reach(value, self.pos + distance);
-            }
+        self.expect_uses(on, block, header_of);
+        match goes_on_from {
+            Some(from) => self.go_on_from(block, from),
+            None => self.enter_block(on, block, header_of),
         }
-        self.enter_block(on, block);
         let (start, end) = (on.flow.graph.first(block), on.flow.graph.end(block));
         for inst in start.0..end.0 {
             self.inst = Inst(inst);
@@ -433,21 +446,28 @@ impl Forward {
             self.allocate_inst(on, Inst(inst), allocs)?;
         }
         self.exit[block] = self.record_state();
-        for class in registers::CLASSES {
-            for reg in Bits(self.regs.occupied[class]) {
-                self.held[self.regs.value(class, reg)] = 0;
+        self.in_regs = self.exit[block];
+        self.expect_nothing(on, block, header_of);
+        self.note_back_edges(on, block);
+        Ok(())
+    }
+
+    /// The one block that control can come from, if this one takes over the registers as they are there.
+    fn only_pred(&self, on: &Input<'_>, block: Block) -> Option<Block> {
+        match on.flow.graph.pred_edges(block) {
+            &[only] if on.code.params(block).is_empty() && !on.flow.is_back_edge(only) => {
+                Some(on.flow.graph.edge(only).from)
             }
-            self.regs.occupied[class] = 0;
+            _ => None,
         }
-        while let Some(value) = self.touched.pop() {
-            self.until[value].next = self.until[value].round;
-        }
+    }
+
+    fn note_back_edges(&mut self, on: &Input<'_>, block: Block) {
         for edge in on.flow.graph.succ_edges(block) {
             if on.flow.is_back_edge(edge) {
                 self.note_edge(on, edge);
             }
         }
-        Ok(())
     }
 
     fn record_state(&mut self) -> StateRange {
@@ -487,27 +507,43 @@ impl Forward {
         }
     }
 
-    /// `value` is used at `pos`, which may be beyond the block.
-    #[inline(always)]
-    fn reach(&mut self, value: Value, pos: u32) {
-        let until = &mut self.until[value];
-        if until.next == until.round {
-            self.touched.push(value);
-        }
-        until.next = until.next.min(pos);
-    }
-
     /// Sets `until` as of the block's start.
-    fn expect_uses(&mut self, on: &Input<'_>, block: Block) {
+    fn expect_uses(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
         let start = on.flow.start(block);
-        for &LiveIn { value, distance } in on.next_uses.live_in_or_used(block) {
-            self.reach(value, distance.saturating_add(start).min(FAR));
+        for LiveIn { value, distance } in on.next_uses.live_in_or_used(block) {
+            let until = &mut self.until[value];
+            until.next = until.round.min((start + distance).min(FAR));
         }
         for &param in on.code.params(block) {
             let distance = on.next_uses.param_distance[param];
             if distance != DEAD {
-                self.reach(param, distance.saturating_add(start).min(FAR));
+                let until = &mut self.until[param];
+                until.next = until.round.min((start + distance).min(FAR));
             }
+        }
+        if let Some(of) = header_of {
+            for &LiveIn { value, distance } in on.loops.live_through(of) {
+                let until = &mut self.until[value];
+                until.next = until.next.min(start + distance);
+            }
+        }
+    }
+
+    /// Sets `until` as it is between blocks.
+    fn expect_nothing(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
+        for LiveIn { value, .. } in on.next_uses.live_in_or_used(block) {
+            let until = &mut self.until[value];
+            until.next = until.round;
+        }
+        for &LiveIn { value, .. } in header_of.map_or(&[][..], |of| on.loops.live_through(of)) {
+            let until = &mut self.until[value];
+            until.next = until.round;
+        }
+        for &param in on.code.params(block) {
+            self.until[param].next = self.until[param].round;
+        }
+        while let Some(value) = self.defined.pop() {
+            self.until[value].next = self.until[value].round;
         }
     }
 }

@@ -94,6 +94,17 @@ impl Forward {
         self.regs.occupied[class] &= !bit(reg);
     }
 
+    /// Empties all registers, as between blocks that do not follow on one another.
+    pub(super) fn clear_registers(&mut self) {
+        for class in CLASSES {
+            for reg in Bits(self.regs.occupied[class]) {
+                self.held[self.regs.value(class, reg)] = 0;
+            }
+            self.regs.occupied[class] = 0;
+        }
+        self.in_regs = (0, 0);
+    }
+
     /// Forgets every copy of `value`.
     #[inline(always)]
     pub(super) fn drop_value(&mut self, class: usize, value: Value) {
