@@ -92,54 +92,57 @@ impl Forward {
     fn simple(&mut self, on: &Input<'_>, inst: Inst, flags: u8, allocs: &mut [Allocation]) -> Result<(), RegClass> {
         let range = on.code.op_range(inst);
         let first = range.start;
-        let ops = &on.code.ops.as_slice()[range];
-        for (k, op) in ops.iter().enumerate() {
-            if op.is_use() && self.held[op.value] & !on.machine.stack[op.class()] == 0 {
-                let class = op.class();
-                let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
-                let among = on.machine.allocatable[class];
-                let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-                self.bring(on, op.value, class, reg);
-                debug_assert!(op.next >= self.pos);
-            }
-        }
-        for (k, op) in ops.iter().enumerate() {
+        let ops = &on.code.ops.as_slice()[range.clone()];
+        let reuses = flags & flag::REUSE != 0;
+        let mut claims = Claims::default();
+        for (op, place) in ops.iter().zip(&mut allocs[range.clone()]) {
             if op.is_use() {
                 let class = op.class();
-                let reg = lowest(self.held[op.value] & !on.machine.stack[class]);
-                allocs[first + k] = Allocation::reg(preg(class, reg));
-                self.set_next_use(*op);
+                let here = self.held[op.value] & !on.machine.stack[class];
+                let reg = if here != 0 {
+                    lowest(here)
+                } else {
+                    let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
+                    let among = on.machine.allocatable[class] & !claims.read[class];
+                    let reg =
+                        self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+                    self.bring(on, op.value, class, reg);
+                    reg
+                };
+                *place = Allocation::reg(preg(class, reg));
+                claims.read[class] |= bit(reg);
+                if op.role & REUSED != 0 {
+                    claims.reused[class] |= bit(reg);
+                }
+                // What dies here is forgotten at once, unless its register is to become a definition's; others do not get it
+                // before all uses have been read.
+                if self.set_next_use(*op) == DEAD && !reuses {
+                    self.drop_value(class, op.value);
+                }
             } else if op.want == Want::Ignored {
-                allocs[first + k] = ignored(*op);
+                *place = ignored(*op);
             }
         }
         if flags & flag::DEFINES == 0 {
-            self.drop_dead_uses(ops);
             return Ok(());
         }
-        let mut defined = [0; 3];
-        if flags & flag::REUSE != 0 {
-            let mut claims = Claims::default();
-            self.claim_uses(ops, first, allocs, &mut claims);
+        if reuses {
             self.reuse(on, ops, first, allocs, &mut claims).map_err(|stuck| match stuck {
                 Stuck::OutOfRegisters(class) => class,
                 // Nothing is overwritten here that could be in the way.
                 Stuck::Bad(_) => RegClass::Int,
             })?;
-            defined = claims.defined;
+            self.drop_dead_uses(ops);
         }
-        self.drop_dead_uses(ops);
-        for (k, op) in ops.iter().enumerate() {
+        for (op, place) in ops.iter().zip(&mut allocs[range]) {
             if op.is_def() && op.want == Want::Reg {
                 let class = op.class();
-                let among = on.machine.allocatable[class] & !defined[class];
+                let among = on.machine.allocatable[class] & !claims.defined[class];
                 let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
                 let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-                defined[class] |= bit(reg);
-                self.define(*op, class, reg, first + k, allocs);
+                claims.defined[class] |= bit(reg);
+                self.define(*op, class, reg, place);
             }
-        }
-        for op in ops {
             if op.is_def() && self.until[op.value].next == DEAD {
                 self.drop_value(op.class(), op.value);
             }
@@ -484,19 +487,6 @@ impl Forward {
         self.slot_operands.push((OpIndex::new(at), value));
     }
 
-    /// For [`Forward::simple`]: what [`Forward::use_in`] would have claimed.
-    fn claim_uses(&self, ops: &[Op], first: usize, allocs: &[Allocation], claims: &mut Claims) {
-        for (op, alloc) in ops.iter().zip(&allocs[first..]) {
-            if op.is_use() {
-                let reg = alloc.index() as u8 & 63;
-                claims.read[op.class()] |= bit(reg);
-                if op.role & REUSED != 0 {
-                    claims.reused[op.class()] |= bit(reg);
-                }
-            }
-        }
-    }
-
     /// Step 4: a definition takes over its input's register. If the input lives on, it must be in another one too.
     fn reuse(
         &mut self,
@@ -556,7 +546,7 @@ impl Forward {
                 self.free_all(class, self.held[input.value] & (!settled | bit(reg)));
             }
             claims.defined[class] |= bit(reg);
-            self.define(*op, class, reg, first + k, allocs);
+            self.define(*op, class, reg, &mut allocs[first + k]);
         }
         Ok(())
     }
@@ -666,7 +656,7 @@ impl Forward {
         if let Some(reg) = reg {
             let class = op.class();
             claims.defined[class] |= bit(reg);
-            self.define(op, class, reg, at, allocs);
+            self.define(op, class, reg, &mut allocs[at]);
         } else {
             self.set_next_use(op);
             self.defined.push(op.value);
@@ -749,7 +739,7 @@ impl Forward {
                 }
                 self.free_all(class, bit(op.reg));
                 claims.defined[class] |= bit(op.reg);
-                self.define(*op, class, op.reg, first + k, allocs);
+                self.define(*op, class, op.reg, &mut allocs[first + k]);
             }
         }
         // Those with a limit before those without, and last those that need no register.
@@ -805,21 +795,22 @@ impl Forward {
     }
 
     #[inline(always)]
-    fn set_next_use(&mut self, op: Op) {
+    fn set_next_use(&mut self, op: Op) -> u32 {
         let until = &mut self.until[op.value];
         until.next = op.next.min(until.round);
+        until.next
     }
 
     /// Makes the value of the definition `op` in `reg`.
     #[inline(always)]
-    fn define(&mut self, op: Op, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
+    fn define(&mut self, op: Op, class: usize, reg: u8, place: &mut Allocation) {
         let value = op.value;
         self.set_next_use(op);
         self.put(class, reg, value);
         if self.until[value].next != DEAD {
             self.defined.push(value);
         }
-        allocs[at] = Allocation::reg(preg(class, reg));
+        *place = Allocation::reg(preg(class, reg));
         self.def_reg[value] = reg;
         let becomes = self.becomes[value];
         if becomes.is_valid() && self.last_reg[becomes] == NO_REG {
