@@ -21,7 +21,7 @@
 //! Thus time and space are linear in instructions and edges.
 
 use super::wishes::Wishes;
-use crate::cfg::FlowGraph;
+use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Code, Value, Want, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
@@ -57,9 +57,9 @@ pub(crate) struct LiveIn {
 pub(crate) struct BlockLiveness {
     start: u32,
     end: u32,
-    /// The most values that are live at once.
+    /// The most values that are live at once, of those that are made in the innermost loop around the block.
     pub(crate) pressure: PerClass<u32>,
-    /// The most values that are live across one call.
+    /// The most of them that are live across one call.
     pub(crate) call_pressure: PerClass<u32>,
     /// Has it calls?
     pub(crate) has_call: bool,
@@ -85,12 +85,22 @@ pub(crate) struct NextUses {
 }
 
 /// What the walk knows at one point of a block.
-#[derive(Default)]
 struct Point {
+    /// The innermost loop around the block.
+    of: Loop,
+    /// How many values that are made in that loop are live.
     live: PerClass<u32>,
     pressure: PerClass<u32>,
     call_pressure: PerClass<u32>,
     calls: u32,
+}
+
+impl Point {
+    #[inline(always)]
+    fn starts_living(&mut self, code: &Code, flow: &FlowGraph, value: Value) {
+        let def = code.values[value];
+        self.live[def.class.index()] += u32::from(self.of == Loop::ROOT || flow.order.contains(self.of, def.block));
+    }
 }
 
 impl NextUses {
@@ -130,14 +140,15 @@ impl NextUses {
     }
 
     fn block(&mut self, code: &mut Code, flow: &FlowGraph, block: Block) {
-        let mut at = Point::default();
+        let of = flow.loops.block_loop(block);
+        let mut at = Point { of, live: [0; 3], pressure: [0; 3], call_pressure: [0; 3], calls: 0 };
         self.live.clear();
         self.live_out(code, flow, block, &mut at);
         self.wishes.start_block(&self.live);
         at.pressure = at.live;
         let (first, end) = (flow.graph.first(block), flow.graph.end(block));
         for inst in (first.0..end.0).rev() {
-            self.inst(code, Inst(inst), inst - first.0, &mut at);
+            self.inst(code, flow, Inst(inst), inst - first.0, &mut at);
         }
         for &param in code.params(block) {
             let distance = self.distance[param];
@@ -182,7 +193,7 @@ impl NextUses {
                 let BlockLiveness { start, end, .. } = self.blocks[to];
                 for index in start as usize..end as usize {
                     let LiveIn { value, distance } = self.list[index];
-                    self.reach(code, value, distance.saturating_add(add).min(FAR), at);
+                    self.reach(code, flow, value, distance.saturating_add(add).min(FAR), at);
                 }
                 self.wishes.inherit(code, edge, to);
             }
@@ -191,7 +202,7 @@ impl NextUses {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };
                 if distance != DEAD {
                     self.used[arg] = true;
-                    self.reach(code, arg, (distance + length).min(FAR), at);
+                    self.reach(code, flow, arg, (distance + length).min(FAR), at);
                 }
             }
         }
@@ -199,12 +210,12 @@ impl NextUses {
 
     /// A use of `value` lies `distance` instructions ahead.
     #[inline(always)]
-    fn reach(&mut self, code: &Code, value: Value, distance: u32, at: &mut Point) {
+    fn reach(&mut self, code: &Code, flow: &FlowGraph, value: Value, distance: u32, at: &mut Point) {
         let known = &mut self.distance[value];
         if *known == DEAD {
             self.live.push(value);
             self.call_seen[value] = at.calls;
-            at.live[code.values[value].class.index()] += 1;
+            at.starts_living(code, flow, value);
             *known = distance;
         } else {
             *known = distance.min(*known);
@@ -225,7 +236,7 @@ impl NextUses {
     }
 
     /// Steps over one instruction, backwards.
-    fn inst(&mut self, code: &mut Code, inst: Inst, offset: u32, at: &mut Point) {
+    fn inst(&mut self, code: &mut Code, flow: &FlowGraph, inst: Inst, offset: u32, at: &mut Point) {
         let info = code.insts[inst];
         let flags = info.flags();
         let ops = code.op_range(inst);
@@ -270,7 +281,7 @@ impl NextUses {
             let distance = if op.want == Want::Stack { FAR } else { offset };
             if self.distance[op.value] == DEAD {
                 self.live.push(op.value);
-                at.live[class] += 1;
+                at.starts_living(code, flow, op.value);
                 self.call_seen[op.value] = at.calls;
                 self.wishes.starts_living(op.value);
                 self.distance[op.value] = distance;

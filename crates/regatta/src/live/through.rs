@@ -72,7 +72,7 @@ impl LoopLiveness {
         for of in self.loops.keys().skip(1) {
             self.enter(code, flow, next_uses, of);
         }
-        self.pressure(code, flow, next_uses);
+        self.pressure(flow, next_uses);
     }
 
     /// Lists what lives through the loop `of`: what is live into its header by the forward walk, and by way of the outer loop.
@@ -109,40 +109,15 @@ impl LoopLiveness {
         (info.start, info.end, info.live) = (start as u32, self.list.len() as u32, live);
     }
 
-    /// The loops' greatest pressure: that of their blocks, with what only lives through added.
-    fn pressure(&mut self, code: &Code, flow: &FlowGraph, next_uses: &mut NextUses) {
-        self.in_list_of.reset(code.values.len(), Loop::invalid());
-        let mut marked = Loop::ROOT;
-        for &block in flow.order.order() {
-            let of = flow.loops.block_loop(block);
-            if of == Loop::ROOT {
-                // The lists of these blocks have everything.
-                let (found, info) = (next_uses.blocks[block], &mut self.loops[of]);
-                for c in 0..3 {
-                    info.pressure[c] = info.pressure[c].max(found.pressure[c]);
-                    info.call_pressure[c] = info.call_pressure[c].max(found.call_pressure[c]);
-                }
-                continue;
-            }
-            if of != marked {
-                marked = of;
-                let info = self.loops[of];
-                for index in info.start as usize..info.end as usize {
-                    self.in_list_of[self.list[index].value] = of;
-                }
-            }
-            let mut only_through = self.loops[of].live;
-            for &LiveIn { value, .. } in next_uses.live_in(block) {
-                if self.in_list_of[value] == of {
-                    only_through[code.values[value].class.index()] -= 1;
-                }
-            }
+    /// The loops' greatest pressure: that of their blocks, with what lives through the loop added.
+    fn pressure(&mut self, flow: &FlowGraph, next_uses: &NextUses) {
+        for block in flow.graph.blocks() {
             let found = next_uses.blocks[block];
-            let info = &mut self.loops[of];
-            for (c, through) in only_through.into_iter().enumerate() {
-                info.pressure[c] = info.pressure[c].max(found.pressure[c] + through);
+            let info = &mut self.loops[flow.loops.block_loop(block)];
+            for c in 0..3 {
+                info.pressure[c] = info.pressure[c].max(found.pressure[c] + info.live[c]);
                 if found.has_call {
-                    info.call_pressure[c] = info.call_pressure[c].max(found.call_pressure[c] + through);
+                    info.call_pressure[c] = info.call_pressure[c].max(found.call_pressure[c] + info.live[c]);
                 }
             }
         }
