@@ -33,6 +33,9 @@ pub(crate) struct LoopInfo {
     pub(crate) call_pressure: PerClass<u32>,
     /// Has it calls?
     pub(crate) has_call: bool,
+    /// The first of the loops right within it, and the next one within the same loop; invalid at the end.
+    first_inner: Loop,
+    next_inner: Loop,
 }
 
 /// The pass, with its results.
@@ -52,6 +55,12 @@ impl LoopLiveness {
         &self.list[info.start as usize..info.end as usize]
     }
 
+    /// The loops right within `of`.
+    pub(crate) fn inner(&self, of: Loop) -> impl Iterator<Item = Loop> {
+        let some = |of: Loop| of.is_valid().then_some(of);
+        core::iter::successors(some(self.loops[of].first_inner), move |&of| some(self.loops[of].next_inner))
+    }
+
     /// Fills the results.
     pub(crate) fn run(&mut self, code: &Code, flow: &FlowGraph, next_uses: &mut NextUses) {
         self.list.clear();
@@ -66,7 +75,10 @@ impl LoopLiveness {
         }
         for of in self.loops.keys().skip(1).rev() {
             let has_call = self.loops[of].has_call;
-            self.loops[flow.loops.parent(of)].has_call |= has_call;
+            let outer = &mut self.loops[flow.loops.parent(of)];
+            outer.has_call |= has_call;
+            let next = core::mem::replace(&mut outer.first_inner, of);
+            self.loops[of].next_inner = next;
         }
         // Parents come before their children, so that a header finds its outer loop's list complete.
         for of in self.loops.keys().skip(1) {
