@@ -66,6 +66,7 @@ impl LoopLiveness {
         self.list.clear();
         self.loops.reset(flow.loops.num(), LoopInfo::default());
         if flow.loops.num() == 1 {
+            self.pressure(flow, next_uses);
             return;
         }
         self.in_list_of.reset(code.values.len(), Loop::invalid());
