@@ -17,15 +17,16 @@
 //! values in registers, and what is in registers is what is needed soon. So a list keeps only the nearest few values, a small
 //! multiple of the number of registers ([`NextUses::list_limit`]). A value that fell off a list is *believed* dead in front of that
 //! point; at worst it is dropped from a register too early and reloaded from the slot that it then gets. Nothing the allocator
-//! does for correctness depends on a value being reported live, except for parameters, which is why `used` is kept apart.
+//! does for correctness depends on a value being reported live, except for parameters, which is why it is noted of each value whether it is used at all.
 //! Thus time and space are linear in instructions and edges.
 
 use super::wishes::Wishes;
-use crate::cfg::FlowGraph;
+use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Code, Value, Want, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 /// The distance of a value that has no next use.
 pub(crate) const DEAD: u32 = u32::MAX;
@@ -69,14 +70,30 @@ pub(crate) struct BlockLiveness {
     used_end: u32,
     /// What the list's distances fall short by: a block that does nothing has its successor's list.
     further: u32,
-    /// The most values that are live at once.
+    /// The most values that are live at once, of those that are made in the innermost loop around the block.
     pub(crate) pressure: PerClass<u32>,
-    /// The most values that are live across one call.
+    /// The most of them that are live across one call.
     pub(crate) call_pressure: PerClass<u32>,
     /// Has it calls?
     pub(crate) has_call: bool,
     /// Is its jump all that it consists of?
     pub(crate) is_bare: bool,
+}
+
+/// What is known of a value.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    /// At the point where the walk is: the distance from the start of the block to the value's next use, [`DEAD`] without.
+    distance: u32,
+    /// How many calls of the block had been met when the value's last use in it was.
+    calls: u32,
+    /// The position in the order of the block that defines it.
+    born: u32,
+    /// Its class, as an index.
+    class: u8,
+    /// Is it used anywhere? One that is not is dead, one that fell off a list is not.
+    used: bool,
+    crosses_call: bool,
 }
 
 /// The pass, with its results.
@@ -86,25 +103,30 @@ pub(crate) struct NextUses {
     pub(crate) blocks: TypedVec<Block, BlockLiveness>,
     /// Distance from the start of its block to a parameter's first use.
     pub(crate) param_distance: TypedVec<Value, u32>,
-    /// Is the value used anywhere? One that is not is dead, one that fell off a list is not.
-    pub(crate) used: TypedVec<Value, bool>,
-    /// Is the value live across a call?
-    pub(crate) crosses_call: TypedVec<Value, bool>,
     /// The registers that values would like.
     pub(crate) wishes: Wishes,
-    distance: TypedVec<Value, u32>,
-    call_seen: TypedVec<Value, u32>,
+    lives: TypedVec<Value, Life>,
     live: Vec<Value>,
     limit: usize,
 }
 
 /// What the walk knows at one point of a block.
-#[derive(Default)]
 struct Point {
+    /// The innermost loop around the block, as positions in the order.
+    within: RangeInclusive<u32>,
+    /// How many values that are made in that loop are live.
     live: PerClass<u32>,
     pressure: PerClass<u32>,
     call_pressure: PerClass<u32>,
     calls: u32,
+}
+
+impl Point {
+    /// How much a value adds to the pressure of the loop.
+    #[inline(always)]
+    fn weight(&self, life: &Life) -> u32 {
+        u32::from(self.within.contains(&life.born))
+    }
 }
 
 impl NextUses {
@@ -120,6 +142,17 @@ impl NextUses {
     pub(crate) fn live_in_or_used(&self, block: Block) -> impl ExactSizeIterator<Item = LiveIn> + Clone {
         let BlockLiveness { start, used_end, further, .. } = self.blocks[block];
         self.list[start as usize..used_end as usize].iter().map(move |live| live.further(further))
+    }
+
+    /// Is the value live across a call?
+    #[inline(always)]
+    pub(crate) fn crosses_call(&self, value: Value) -> bool {
+        self.lives[value].crosses_call
+    }
+
+    /// Marks the value as live across a call.
+    pub(super) fn set_crosses_call(&mut self, value: Value) {
+        self.lives[value].crosses_call = true;
     }
 
     /// How many values a list keeps at most in this run.
@@ -140,10 +173,17 @@ impl NextUses {
         self.list.clear();
         self.blocks.reset(blocks, BlockLiveness::default());
         self.param_distance.reset(values, DEAD);
-        self.used.reset(values, false);
-        self.crosses_call.reset(values, false);
-        self.distance.reset(values, DEAD);
-        self.call_seen.reset(values, 0);
+        self.lives.clear();
+        for (_, def) in code.values.iter() {
+            self.lives.push(Life {
+                distance: DEAD,
+                calls: 0,
+                born: flow.order.position(def.block),
+                class: def.class as u8,
+                used: false,
+                crosses_call: false,
+            });
+        }
         self.wishes.reset(code.insts.len() - 1, blocks, values);
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, block);
@@ -155,30 +195,31 @@ impl NextUses {
         if is_bare && self.is_like_successor(code, flow, block) {
             return;
         }
-        let mut at = Point::default();
+        let of = flow.loops.block_loop(block);
+        let within = if of == Loop::ROOT { 0..=u32::MAX } else { flow.order.positions(of) };
+        let mut at = Point { within, live: [0; 3], pressure: [0; 3], call_pressure: [0; 3], calls: 0 };
         self.live.clear();
         self.live_out(code, flow, block, &mut at);
-        self.wishes.start_block(&self.live);
+        self.wishes.start_block();
         at.pressure = at.live;
         let (first, end) = (flow.graph.first(block), flow.graph.end(block));
         for inst in (first.0..end.0).rev() {
             self.inst(code, Inst(inst), inst - first.0, flow.start(block), &mut at);
         }
         for &param in code.params(block) {
-            let distance = self.distance[param];
-            self.param_distance[param] = self.known(param, distance);
-            if distance != DEAD {
-                self.distance[param] = DEAD;
-                self.note_crossing(param, at.calls);
-            }
+            let life = &mut self.lives[param];
+            let distance = core::mem::replace(&mut life.distance, DEAD);
+            life.crosses_call |= distance != DEAD && life.calls != at.calls;
+            // One that is used somewhere is not dead.
+            self.param_distance[param] = if distance == DEAD && life.used { FAR } else { distance };
         }
         let start = self.list.len();
-        for index in 0..self.live.len() {
-            let value = self.live[index];
-            let distance = core::mem::replace(&mut self.distance[value], DEAD);
+        for &value in &self.live {
+            let life = &mut self.lives[value];
+            let distance = core::mem::replace(&mut life.distance, DEAD);
             if distance != DEAD {
                 self.list.push(LiveIn { value, distance });
-                self.note_crossing(value, at.calls);
+                life.crosses_call |= life.calls != at.calls;
             }
         }
         let length = flow.block_len(block);
@@ -242,7 +283,7 @@ impl NextUses {
                 let add = length.saturating_add(exit_penalty(flow, block, to)).saturating_add(further);
                 for index in start as usize..end as usize {
                     let LiveIn { value, distance } = self.list[index].further(add);
-                    self.reach(code, value, distance, at);
+                    self.reach(value, distance, at);
                 }
                 self.wishes.inherit(code, edge, to);
             }
@@ -250,8 +291,8 @@ impl NextUses {
             for (&param, &arg) in params.iter().zip(code.args(edge, params.len())) {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };
                 if distance != DEAD {
-                    self.used[arg] = true;
-                    self.reach(code, arg, (distance + length).min(FAR), at);
+                    self.lives[arg].used = true;
+                    self.reach(arg, (distance + length).min(FAR), at);
                 }
             }
         }
@@ -259,28 +300,15 @@ impl NextUses {
 
     /// A use of `value` lies `distance` instructions ahead.
     #[inline(always)]
-    fn reach(&mut self, code: &Code, value: Value, distance: u32, at: &mut Point) {
-        let known = &mut self.distance[value];
-        if *known == DEAD {
+    fn reach(&mut self, value: Value, distance: u32, at: &mut Point) {
+        let life = &mut self.lives[value];
+        if life.distance == DEAD {
+            life.distance = distance;
+            life.calls = at.calls;
+            at.live[usize::from(life.class)] += at.weight(life);
             self.live.push(value);
-            self.call_seen[value] = at.calls;
-            at.live[code.values[value].class.index()] += 1;
-            *known = distance;
         } else {
-            *known = distance.min(*known);
-        }
-    }
-
-    /// The distance to believe in at a definition: a value that is used somewhere is not dead.
-    #[inline]
-    fn known(&self, value: Value, distance: u32) -> u32 {
-        if distance == DEAD && self.used[value] { FAR } else { distance }
-    }
-
-    #[inline(always)]
-    fn note_crossing(&mut self, value: Value, calls: u32) {
-        if self.call_seen[value] != calls {
-            self.crosses_call[value] = true;
+            life.distance = distance.min(life.distance);
         }
     }
 
@@ -298,12 +326,12 @@ impl NextUses {
                     continue;
                 }
                 let class = op.class();
-                let distance = self.distance[op.value];
+                let life = &mut self.lives[op.value];
+                let distance = core::mem::replace(&mut life.distance, DEAD);
                 if distance != DEAD {
                     code.ops.as_mut_slice()[index].next = (distance + block_start).min(FAR);
-                    self.distance[op.value] = DEAD;
+                    life.crosses_call |= life.calls != at.calls;
                     at.live[class] -= 1;
-                    self.note_crossing(op.value, at.calls);
                     self.wishes.avoid_events(inst, op.value, class);
                 }
                 if op.want == Want::Fixed {
@@ -326,19 +354,20 @@ impl NextUses {
             if !op.is_use() {
                 continue;
             }
-            self.used[op.value] = true;
             let class = op.class();
             let distance = if op.want == Want::Stack { FAR } else { offset };
-            let known = &mut self.distance[op.value];
-            if *known == DEAD {
-                *known = distance;
+            let life = &mut self.lives[op.value];
+            life.used = true;
+            if life.distance == DEAD {
+                life.distance = distance;
+                life.calls = at.calls;
+                at.live[class] += at.weight(life);
+                at.pressure[class] = at.pressure[class].max(at.live[class]);
                 self.live.push(op.value);
-                at.live[class] += 1;
-                self.call_seen[op.value] = at.calls;
                 self.wishes.starts_living(op.value);
             } else {
-                op.next = (*known + block_start).min(FAR);
-                *known = distance.min(*known);
+                op.next = (life.distance + block_start).min(FAR);
+                life.distance = distance.min(life.distance);
             }
             if op.want == Want::Fixed {
                 fixed[class] |= 1 << op.reg;
@@ -347,9 +376,6 @@ impl NextUses {
         }
         if flags & flag::FIXED_USE != 0 {
             self.wishes.at_fixed_uses(code, inst, fixed);
-        }
-        for c in 0..3 {
-            at.pressure[c] = at.pressure[c].max(at.live[c]);
         }
     }
 }

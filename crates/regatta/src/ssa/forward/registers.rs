@@ -136,7 +136,7 @@ impl Forward {
         let c = on.class(value);
         let survivors = on.code.survivors[c];
         let cheap = self.used_or_cheap(on, c);
-        let tiers = if on.next_uses.crosses_call[value] {
+        let tiers = if on.next_uses.crosses_call(value) {
             [survivors & cheap, survivors]
         } else {
             [!survivors & !on.machine.dear[c], cheap]
