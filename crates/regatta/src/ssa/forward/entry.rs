@@ -18,7 +18,7 @@
 //! are all in memory already, unless it is used at once: it can share their slot.
 
 use super::registers::{Bits, CLASSES, bit, lowest, preg};
-use super::{Excluded, Forward, InReg, Input, MOVE_COST, RELOAD_COST};
+use super::{Forward, InReg, Input, MOVE_COST, RELOAD_COST};
 use crate::cfg::{Edge, Loop};
 use crate::code::{NO_REG, Value};
 use crate::ir::Block;
@@ -119,7 +119,7 @@ impl Forward {
         self.clear_registers();
         let edges = self.gather(on, block);
         if let Some(of) = header_of {
-            self.gather_for_loop(on, block, of);
+            self.gather_for_loop(on, of);
         }
         self.choose(on, block, header_of, edges);
         self.place(on, header_of, edges);
@@ -203,22 +203,18 @@ impl Forward {
     }
 
     /// At the header of `of`: adds what is used in the loop, wherever it is now, and leaves out what would be lost.
-    fn gather_for_loop(&mut self, on: &Input<'_>, block: Block, of: Loop) {
-        let first = self.excluded.partition_point(|x| x.header < block);
-        for index in first..self.excluded.len() {
-            let Excluded { header, value } = self.excluded[index];
-            if header != block {
-                break;
-            }
-            self.excluded_at[value] = block;
+    fn gather_for_loop(&mut self, on: &Input<'_>, of: Loop) {
+        let (first, end) = self.feedback.excluded(of);
+        for index in first..end {
+            self.excluded_at[self.feedback.excluded_value(index)] = of;
         }
         let excluded_at = &self.excluded_at;
-        self.candidates.retain(|c| c.is_param || excluded_at[c.value] != block);
+        self.candidates.retain(|c| c.is_param || excluded_at[c.value] != of);
         for candidate in &self.candidates {
             self.candidate_of[candidate.value] = 0;
         }
         for &LiveIn { value, distance } in on.loops.live_through(of) {
-            let known = self.candidate_of[value] != NO_CANDIDATE || self.excluded_at[value] == block;
+            let known = self.candidate_of[value] != NO_CANDIDATE || self.excluded_at[value] == of;
             if distance < EXIT_PENALTY && !known {
                 let mut candidate = Candidate::new(value, self.until[value].next, false);
                 candidate.in_all = 0;
@@ -228,12 +224,8 @@ impl Forward {
         for candidate in &self.candidates {
             self.candidate_of[candidate.value] = NO_CANDIDATE;
         }
-        for index in first..self.excluded.len() {
-            let Excluded { header, value } = self.excluded[index];
-            if header != block {
-                break;
-            }
-            self.excluded_at[value] = Block::invalid();
+        for index in first..end {
+            self.excluded_at[self.feedback.excluded_value(index)] = Loop::invalid();
         }
     }
 
@@ -243,7 +235,7 @@ impl Forward {
         let mut room = CLASSES.map(|c| on.machine.allocatable[c].count_ones() as i32);
         let mut through = [i32::MAX; 3];
         if let Some(of) = header_of {
-            through = self.room_through(on, of, room);
+            through = room_through(on, of, room, self.feedback.is_cautious(of));
         }
         if header_of.is_none() {
             let at_hand = self.pos.saturating_add(AT_HAND);
@@ -255,7 +247,7 @@ impl Forward {
         self.candidates.sort_unstable_by_key(|c| (c.next_use, c.value));
         if let Some(of) = header_of {
             for inner in on.loops.inner(of) {
-                self.leave_out_for(on, inner, room, beyond_loop);
+                self.leave_out_for(on, inner, room, beyond_loop, self.feedback.is_cautious(of));
             }
         }
         let mut kept = 0;
@@ -286,13 +278,13 @@ impl Forward {
 
     /// At the header of the loop around `inner`: leaves out values that are not used in `inner` and will not survive it. Those with the
     /// nearest uses count as the ones that do.
-    fn leave_out_for(&mut self, on: &Input<'_>, inner: Loop, room: [i32; 3], beyond_loop: u32) {
+    fn leave_out_for(&mut self, on: &Input<'_>, inner: Loop, room: [i32; 3], beyond_loop: u32, cautious: bool) {
         let info = on.loops.loops[inner];
-        let is_tight = CLASSES.map(|c| info.pressure[c] as i32 > room[c] || self.cautious && info.has_call);
+        let is_tight = CLASSES.map(|c| info.pressure[c] as i32 > room[c] || cautious && info.has_call);
         if is_tight == [false; 3] {
             return;
         }
-        let mut left = self.room_through(on, inner, room).map(|room| room.max(0) + HOPE);
+        let mut left = room_through(on, inner, room, cautious).map(|room| room.max(0) + HOPE);
         let through = on.loops.live_through(inner);
         for live in through.iter().filter(|live| live.distance < EXIT_PENALTY) {
             self.candidate_of[live.value] = 0;
@@ -309,26 +301,6 @@ impl Forward {
         for live in through {
             self.candidate_of[live.value] = NO_CANDIDATE;
         }
-    }
-
-    /// How many of the values that are not used in the loop, but live through it, can keep their register.
-    fn room_through(&self, on: &Input<'_>, of: Loop, room: [i32; 3]) -> [i32; 3] {
-        let mut unused = [0; 3];
-        for &LiveIn { value, distance } in on.loops.live_through(of) {
-            if distance >= EXIT_PENALTY {
-                unused[on.class(value)] += 1;
-            }
-        }
-        let info = on.loops.loops[of];
-        CLASSES.map(|c| {
-            let mut over = info.pressure[c] as i32 - room[c];
-            // Without another round to learn from, do not count on registers that a call in the loop takes away.
-            if self.cautious && info.has_call {
-                let survivors = (on.machine.allocatable[c] & on.code.survivors[c]).count_ones() as i32;
-                over = over.max(info.call_pressure[c] as i32 - survivors);
-            }
-            unused[c] - over.max(0)
-        })
     }
 
     /// Gives each candidate its register.
@@ -420,7 +392,7 @@ impl Forward {
                 self.note_reload(on, source, data.from, pos);
                 self.nest_cost += frequency * RELOAD_COST;
                 if is_back_edge && source == value {
-                    self.lost.push((Excluded { header: data.to, value }, frequency));
+                    self.feedback.lose(on.flow.loops.block_loop(data.to), value, frequency);
                 }
             } else if regs & bit(reg.hw_enc() as u8) == 0 {
                 self.nest_cost += frequency * MOVE_COST;
@@ -429,6 +401,26 @@ impl Forward {
         }
         self.clear_exit(data.from);
     }
+}
+
+/// How many of the values that are not used in the loop, but live through it, can keep their register.
+fn room_through(on: &Input<'_>, of: Loop, room: [i32; 3], cautious: bool) -> [i32; 3] {
+    let mut unused = [0; 3];
+    for &LiveIn { value, distance } in on.loops.live_through(of) {
+        if distance >= EXIT_PENALTY {
+            unused[on.class(value)] += 1;
+        }
+    }
+    let info = on.loops.loops[of];
+    CLASSES.map(|c| {
+        let mut over = info.pressure[c] as i32 - room[c];
+        // Without another round to learn from, do not count on registers that a call in the loop takes away.
+        if cautious && info.has_call {
+            let survivors = (on.machine.allocatable[c] & on.code.survivors[c]).count_ones() as i32;
+            over = over.max(info.call_pressure[c] as i32 - survivors);
+        }
+        unused[c] - over.max(0)
+    })
 }
 
 /// One of the registers `same` that a value is in at the end of every predecessor. One that lives across the loop's calls should be

@@ -12,19 +12,18 @@
 //!   on the edges follow from them later.
 //! - **Instructions** (`inst`) bring their uses into registers, save values from registers that the instruction overwrites, and
 //!   place their definitions. `plan` is the way out for instructions that need nearly all registers.
-//! - **Feedback.** A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register in the
-//!   loop anyway. When an outermost loop nest is done and the reloads so lost weigh enough, the nest is rolled back and allocated
-//!   again with these values left out of the header's registers; up to [`Input::rounds`] times, and the cheapest attempt counts. Code
-//!   outside of loops is allocated once.
+//! - **Feedback** (`feedback`). A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register
+//!   in the loop anyway. A loop that lost much so is allocated again with these values left out.
 //!
 //! Sources: Braun and Hack (CC 2009) for the spilling; Braun, Mallach and Hack, *Preference-Guided Register Assignment* (CC 2010) for
 //! the assignment; Go's `regalloc.go` for several copies a value and for forgetting.
 //!
 //! **Cost.** Each instruction is handled in time proportional to its operands, and to the number of registers where it must evict;
-//! each block boundary in time proportional to the registers and to the lists of `live`, both bounded. With feedback, up to
-//! `rounds + 1` times that for code in loops.
+//! each block boundary in time proportional to the registers and to the lists of `live`, both bounded. With feedback, a few times that for
+//! code in loops.
 
 mod entry;
+mod feedback;
 mod inst;
 mod plan;
 mod registers;
@@ -41,6 +40,7 @@ use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses};
 use crate::output::Allocation;
 use alloc::vec::Vec;
 use entry::Candidate;
+use feedback::Feedback;
 use registers::{Bits, RegFile, bit, preg};
 
 /// What the pass reads.
@@ -61,9 +61,6 @@ impl Input<'_> {
         self.code.values[value].class.index()
     }
 }
-
-/// Reloads lost at back edges must weigh this part of a nest's cost for it to be allocated again.
-const WORTH_ANOTHER_ROUND: f32 = 0.05;
 
 /// The weights of moves in the cost of a nest: those of the usual cost model.
 const MOVE_COST: f32 = 0.2;
@@ -124,22 +121,6 @@ struct Until {
     round: u32,
 }
 
-/// A value that a loop header had better not hold in a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Excluded {
-    header: Block,
-    value: Value,
-}
-
-/// How much had been done at some point, to go back to it.
-struct Mark {
-    moves: usize,
-    slot_operands: usize,
-    states: usize,
-    spilled: usize,
-    used: PerClass<u64>,
-}
-
 /// A range of [`Forward::states`].
 type StateRange = (u32, u32);
 
@@ -194,16 +175,11 @@ pub(crate) struct Forward {
     last_reg: TypedVec<Value, u8>,
 
     // Feedback.
-    in_nest: bool,
+    feedback: Feedback,
     journal: Vec<(Value, Spill)>,
+    /// What the moves of the innermost loop on [`Feedback`]'s stack cost so far.
     nest_cost: f32,
-    lost: Vec<(Excluded, f32)>,
-    excluded: Vec<Excluded>,
-    best_excluded: Vec<Excluded>,
-    learnt: Vec<Excluded>,
-    /// Do headers of loops with calls count only on registers that survive the calls?
-    cautious: bool,
-    excluded_at: TypedVec<Value, Block>,
+    excluded_at: TypedVec<Value, Loop>,
 
     // Scratch of the steps.
     at_exit: TypedVec<Value, u64>,
@@ -235,17 +211,15 @@ impl Forward {
         self.find_becomes(on);
         let order = on.flow.order.order();
         let mut at = 0;
-        while at < order.len() {
-            let of = on.flow.loops.block_loop(order[at]);
-            if of == Loop::ROOT {
-                self.allocate_block(on, order[at], allocs)?;
-                at += 1;
-            } else {
-                // A loop's blocks are consecutive, and the first one met is the header of an outermost loop.
-                let end = on.flow.order.loop_end(on.flow.outermost(of)) as usize + 1;
-                self.allocate_nest(on, &order[at..end], allocs)?;
-                at = end;
+        loop {
+            if let Some(again) = self.leave_nest(on, at) {
+                at = again;
+                continue;
             }
+            let Some(&block) = order.get(at) else { break };
+            self.enter_nest(on, block, at);
+            self.allocate_block(on, block, allocs)?;
+            at += 1;
         }
         Ok(())
     }
@@ -273,11 +247,10 @@ impl Forward {
         self.open_loops.clear();
         self.becomes.reset(values, Value::invalid());
         self.last_reg.reset(values, NO_REG);
-        self.in_nest = false;
+        self.feedback.clear(on);
         self.journal.clear();
-        self.lost.clear();
-        self.excluded.clear();
-        self.excluded_at.reset(values, Block::invalid());
+        self.nest_cost = 0.0;
+        self.excluded_at.reset(values, Loop::invalid());
         self.at_exit.reset(values, 0);
         self.candidate_of.reset(values, entry::NO_CANDIDATE);
     }
@@ -298,120 +271,6 @@ impl Forward {
                 }
             }
         }
-    }
-
-    /// Allocates an outermost loop nest, again and again while that promises to pay; the cheapest attempt counts.
-    ///
-    /// The first attempt lets headers count on every register, though calls in the loop will take some of them. If that loses much, a
-    /// cautious one counts only on those that survive; learning goes on from the better of the two.
-    fn allocate_nest(&mut self, on: &Input<'_>, blocks: &[Block], allocs: &mut [Allocation]) -> Result<(), Error> {
-        let mark = self.mark();
-        let of = on.flow.loops.block_loop(blocks[0]);
-        // What is found out at the header of a loop that is entered elsewhere too is little more than a guess: not worth a round.
-        let rounds = if on.flow.loops.is_irreducible(of) { 0 } else { on.rounds };
-        self.in_nest = rounds > 0;
-        self.excluded.clear();
-        self.best_excluded.clear();
-        self.cautious = rounds == 0;
-        self.attempt(on, blocks, allocs)?;
-        let mut best = (self.nest_cost, self.cautious);
-        let mut is_best = true;
-        let mut worth_it = rounds > 0 && self.learn(on);
-        if worth_it && on.loops.loops[of].has_call {
-            self.learnt.clear();
-            core::mem::swap(&mut self.learnt, &mut self.excluded);
-            self.cautious = true;
-            self.attempt_again(on, blocks, &mark, allocs)?;
-            is_best = self.nest_cost < best.0;
-            if is_best {
-                best = (self.nest_cost, true);
-                worth_it = self.learn(on);
-            } else {
-                self.cautious = false;
-                core::mem::swap(&mut self.learnt, &mut self.excluded);
-            }
-        }
-        let mut left = rounds;
-        while worth_it && left > 0 {
-            left -= 1;
-            self.attempt_again(on, blocks, &mark, allocs)?;
-            is_best = self.nest_cost < best.0;
-            if is_best {
-                best = (self.nest_cost, self.cautious);
-                self.best_excluded.clone_from(&self.excluded);
-            }
-            worth_it = left > 0 && self.learn(on);
-        }
-        if !is_best {
-            self.cautious = best.1;
-            self.excluded.clone_from(&self.best_excluded);
-            self.attempt_again(on, blocks, &mark, allocs)?;
-        }
-        self.in_nest = false;
-        Ok(())
-    }
-
-    /// Takes back what has been done since `mark`, and allocates the nest once more.
-    fn attempt_again(
-        &mut self,
-        on: &Input<'_>,
-        blocks: &[Block],
-        mark: &Mark,
-        allocs: &mut [Allocation],
-    ) -> Result<(), Error> {
-        self.roll_back(mark);
-        self.feedback_rounds += 1;
-        self.attempt(on, blocks, allocs)
-    }
-
-    fn attempt(&mut self, on: &Input<'_>, blocks: &[Block], allocs: &mut [Allocation]) -> Result<(), Error> {
-        self.journal.clear();
-        self.lost.clear();
-        self.nest_cost = 0.0;
-        for &block in blocks {
-            self.allocate_block(on, block, allocs)?;
-        }
-        Ok(())
-    }
-
-    fn mark(&self) -> Mark {
-        Mark {
-            moves: self.moves.len(),
-            slot_operands: self.slot_operands.len(),
-            states: self.states.len(),
-            spilled: self.spilled.len(),
-            used: self.used,
-        }
-    }
-
-    /// Forgets what has been done since `mark`.
-    fn roll_back(&mut self, mark: &Mark) {
-        self.roll_back_spills();
-        self.moves.truncate(mark.moves);
-        self.slot_operands.truncate(mark.slot_operands);
-        self.states.truncate(mark.states);
-        self.spilled.truncate(mark.spilled);
-        self.used = mark.used;
-        self.clear_registers();
-    }
-
-    /// Adds what was reloaded on back edges to what the headers leave out. Is there something new, and enough of it?
-    fn learn(&mut self, on: &Input<'_>) -> bool {
-        let weight: f32 = self.lost.iter().map(|lost| lost.1).sum();
-        if self.lost.is_empty() || weight * RELOAD_COST < WORTH_ANOTHER_ROUND * self.nest_cost {
-            return false;
-        }
-        self.lost.sort_unstable_by_key(|lost| lost.0);
-        let before = self.excluded.len();
-        for same in self.lost.chunk_by(|a, b| a.0 == b.0) {
-            let weight: f32 = same.iter().map(|lost| lost.1).sum();
-            if weight >= on.flow.frequencies.of(same[0].0.header) {
-                self.excluded.push(same[0].0);
-            }
-        }
-        self.excluded.sort_unstable();
-        self.excluded.dedup();
-        self.excluded.len() > before
     }
 
     /// Allocates one block.

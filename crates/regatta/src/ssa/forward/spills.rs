@@ -86,14 +86,15 @@ impl Forward {
 
     #[inline]
     fn journal(&mut self, value: Value) {
-        if self.in_nest {
+        if self.feedback.may_roll_back() {
             self.journal.push((value, self.spills[value]));
         }
     }
 
-    /// Takes back what was noted since the journal was last cleared.
-    pub(super) fn roll_back_spills(&mut self) {
-        while let Some((value, spill)) = self.journal.pop() {
+    /// Takes back what was noted since the journal had `length` entries.
+    pub(super) fn roll_back_spills(&mut self, length: usize) {
+        while self.journal.len() > length {
+            let Some((value, spill)) = self.journal.pop() else { break };
             self.spills[value] = spill;
         }
     }
