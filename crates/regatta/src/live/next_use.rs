@@ -76,6 +76,8 @@ pub(crate) struct NextUses {
     pub(crate) used: TypedVec<Value, bool>,
     /// Is the value live across a call?
     pub(crate) crosses_call: TypedVec<Value, bool>,
+    /// How often the blocks are executed that use a value they did not make: how often it might have to be loaded.
+    pub(crate) use_frequency: TypedVec<Value, f32>,
     /// The registers that values would like.
     pub(crate) wishes: Wishes,
     distance: TypedVec<Value, u32>,
@@ -131,6 +133,7 @@ impl NextUses {
         self.param_distance.reset(values, DEAD);
         self.used.reset(values, false);
         self.crosses_call.reset(values, false);
+        self.use_frequency.reset(values, 0.0);
         self.distance.reset(values, DEAD);
         self.call_seen.reset(values, 0);
         self.wishes.reset(code.insts.len() - 1, blocks, values);
@@ -159,10 +162,14 @@ impl NextUses {
             }
         }
         let start = self.list.len();
+        let (length, frequency) = (flow.block_len(block), flow.frequencies.of(block));
         for index in 0..self.live.len() {
             let value = self.live[index];
             let distance = core::mem::replace(&mut self.distance[value], DEAD);
             if distance != DEAD {
+                if distance < length {
+                    self.use_frequency[value] += frequency;
+                }
                 self.list.push(LiveIn { value, distance });
                 self.note_crossing(value, at.calls);
             }
