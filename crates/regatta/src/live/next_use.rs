@@ -87,6 +87,8 @@ struct Life {
     distance: u32,
     /// How many calls of the block had been met when the value's last use in it was.
     calls: u32,
+    /// How often the blocks are executed that use it but did not make it: how often it might have to be loaded.
+    use_frequency: f32,
     /// The position in the order of the block that defines it.
     born: u32,
     /// Its class, as an index.
@@ -150,6 +152,12 @@ impl NextUses {
         self.lives[value].crosses_call
     }
 
+    /// How often the blocks are executed that use the value but did not make it: how often it might have to be loaded.
+    #[inline(always)]
+    pub(crate) fn use_frequency(&self, value: Value) -> f32 {
+        self.lives[value].use_frequency
+    }
+
     /// Marks the value as live across a call.
     pub(super) fn set_crosses_call(&mut self, value: Value) {
         self.lives[value].crosses_call = true;
@@ -178,6 +186,7 @@ impl NextUses {
             self.lives.push(Life {
                 distance: DEAD,
                 calls: 0,
+                use_frequency: 0.0,
                 born: flow.order.position(def.block),
                 class: def.class as u8,
                 used: false,
@@ -214,15 +223,18 @@ impl NextUses {
             self.param_distance[param] = if distance == DEAD && life.used { FAR } else { distance };
         }
         let start = self.list.len();
+        let (length, frequency) = (flow.block_len(block), flow.frequencies.of(block));
         for &value in &self.live {
             let life = &mut self.lives[value];
             let distance = core::mem::replace(&mut life.distance, DEAD);
             if distance != DEAD {
+                if distance < length {
+                    life.use_frequency += frequency;
+                }
                 self.list.push(LiveIn { value, distance });
                 life.crosses_call |= life.calls != at.calls;
             }
         }
-        let length = flow.block_len(block);
         let end = (start + self.limit).min(self.list.len());
         if self.list.len() > end {
             self.list[start..].select_nth_unstable_by_key(self.limit, |x| (x.distance, x.value));

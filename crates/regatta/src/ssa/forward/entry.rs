@@ -6,7 +6,7 @@
 //! not fit is forgotten, the farthest next use first.
 //!
 //! A loop header decides for the whole loop: what is in a register there must be there again at every back edge. Values used in the
-//! loop come first, the nearest first, and are reloaded on the way in if need be: once before the loop rather than each time round.
+//! loop come first, the nearest and those used most first, and are reloaded on the way in if need be: once before the loop rather than each time round.
 //! Values that only live through keep a register as far as the loop's greatest pressure leaves room. The same count tells what is not
 //! worth holding although it is used in the loop: what a loop within will evict, so that each time round would load it twice. And what
 //! an earlier round found to be lost at a back edge is left out.
@@ -33,6 +33,9 @@ const SOON: u32 = 16;
 /// far away. 3 to 8 give a cost between 0.408 and 0.406, 16 gives 0.413, without is 0.409.
 const AT_HAND: u32 = 4;
 
+/// More uses than this a time round count as so many.
+const MOST_USES: f32 = 1e6;
+
 /// How many more values than a loop has room for are believed to survive it in registers: the count is of the place where most values
 /// live, and not all paths go there. Cost over the corpus, thorough and quick, for 0 to 4: 0.416 and 0.453, 0.410 and 0.447, 0.409 and
 /// 0.446, 0.412 and 0.449, 0.413 and 0.453.
@@ -43,6 +46,8 @@ const HOPE: i32 = 2;
 pub(super) struct Candidate {
     value: Value,
     next_use: u32,
+    /// By what it is chosen, the lowest first: the next use, but at loop headers.
+    rank: u32,
     /// Registers that it is in at the end of: every predecessor, some predecessor, the hottest that has it.
     in_all: u64,
     in_some: u64,
@@ -61,6 +66,7 @@ impl Candidate {
         Self {
             value,
             next_use,
+            rank: next_use,
             in_all: !0,
             in_some: 0,
             in_hottest: 0,
@@ -244,7 +250,10 @@ impl Forward {
             let is_worth_loading = |c: &Candidate| c.next_use < at_hand && in_all - c.frequency <= frequency;
             self.candidates.retain(|c| c.is_param || c.preds == edges || is_worth_loading(c));
         }
-        self.candidates.sort_unstable_by_key(|c| (c.next_use, c.value));
+        if header_of.is_some() {
+            self.rank_by_use(on, beyond_loop);
+        }
+        self.candidates.sort_unstable_by_key(|c| (c.rank, c.value));
         if let Some(of) = header_of {
             for inner in on.loops.inner(of) {
                 self.leave_out_for(on, inner, room, beyond_loop, self.feedback.is_cautious(of));
@@ -274,6 +283,17 @@ impl Forward {
             }
         }
         self.candidates.truncate(kept);
+    }
+
+    /// At a loop header: a value that is used at many places, or in loops within, costs more to be without than one with a single use,
+    /// and may take its place even if it is used later. How much later is a guess between "not at all" and "in proportion".
+    fn rank_by_use(&mut self, on: &Input<'_>, beyond_loop: u32) {
+        // (Clients may say that a loop is never executed.)
+        let frequency = self.frequency.max(f32::MIN_POSITIVE);
+        for candidate in self.candidates.iter_mut().filter(|c| c.next_use < beyond_loop) {
+            let uses = on.next_uses.use_frequency(candidate.value) / frequency;
+            candidate.rank = self.pos + (candidate.next_use - self.pos) / (uses.clamp(1.0, MOST_USES) as u32).isqrt();
+        }
     }
 
     /// At the header of the loop around `inner`: leaves out values that are not used in `inner` and will not survive it. Those with the
