@@ -50,6 +50,7 @@ pub(super) struct Candidate {
     rank: u32,
     /// Registers that it is in at the end of: every predecessor, some predecessor, the hottest that has it.
     in_all: u64,
+    in_all_before: u64,
     in_some: u64,
     in_hottest: u64,
     /// How many predecessors have it in a register, how often control comes from them, and from the hottest.
@@ -58,7 +59,10 @@ pub(super) struct Candidate {
     last: u32,
     frequency: f32,
     hottest: f32,
+    hottest_pred: u32,
     is_param: bool,
+    /// Has it got its register?
+    is_placed: bool,
 }
 
 impl Candidate {
@@ -68,28 +72,41 @@ impl Candidate {
             next_use,
             rank: next_use,
             in_all: !0,
+            in_all_before: 0,
             in_some: 0,
             in_hottest: 0,
             preds: 0,
             last: 0,
             frequency: 0.0,
             hottest: -1.0,
+            hottest_pred: 0,
             is_param,
+            is_placed: false,
         }
     }
 
-    /// In predecessor number `pred`, counted from 1, it is in the registers `regs`.
+    /// In predecessor number `pred`, counted from 1, it is in one of the registers `regs`, or in none. A predecessor may be heard of
+    /// several times, register by register.
+    #[inline]
     fn add_pred(&mut self, pred: u32, regs: u64, frequency: f32) {
-        self.last = pred;
-        self.in_all &= regs;
-        self.in_some |= regs;
-        if regs != 0 {
-            self.preds += 1;
-            self.frequency += frequency;
-            if frequency > self.hottest {
-                self.hottest = frequency;
-                self.in_hottest = regs;
+        if self.last != pred {
+            self.last = pred;
+            self.in_all_before = self.in_all;
+            self.in_all = 0;
+            if regs != 0 {
+                self.preds += 1;
+                self.frequency += frequency;
+                if frequency > self.hottest {
+                    self.hottest = frequency;
+                    self.hottest_pred = pred;
+                    self.in_hottest = 0;
+                }
             }
+        }
+        self.in_all |= self.in_all_before & regs;
+        self.in_some |= regs;
+        if self.hottest_pred == pred {
+            self.in_hottest |= regs;
         }
     }
 }
@@ -166,12 +183,10 @@ impl Forward {
             let from = on.flow.graph.edge(edge).from;
             let frequency = on.flow.frequencies.of(from);
             edges += 1;
-            self.load_exit(from);
             let (start, end) = self.exit[from];
-            for index in start as usize..end as usize {
-                let value = self.states[index].value;
-                let regs = self.at_exit[value];
-                if regs == 0 || self.until[value].next == DEAD {
+            for &InReg { value, reg } in &self.states[start as usize..end as usize] {
+                let next_use = self.until[value].next;
+                if next_use == DEAD {
                     continue;
                 }
                 let mut at = self.candidate_of[value];
@@ -183,14 +198,18 @@ impl Forward {
                     }
                     at = self.candidates.len() as u32;
                     self.candidate_of[value] = at;
-                    self.candidates.push(Candidate::new(value, self.until[value].next, false));
+                    self.candidates.push(Candidate::new(value, next_use, false));
                 }
-                // Each value once, though it may be in several registers. Parameters follow below.
+                // Parameters follow below.
                 let candidate = &mut self.candidates[at as usize];
-                if !candidate.is_param && candidate.last != edges {
-                    candidate.add_pred(edges, regs, frequency);
+                if !candidate.is_param {
+                    candidate.add_pred(edges, bit(reg.hw_enc() as u8), frequency);
                 }
             }
+            if params.is_empty() {
+                continue;
+            }
+            self.load_exit(from);
             for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
                 let at = self.candidate_of[param];
                 if at != NO_CANDIDATE {
@@ -327,11 +346,8 @@ impl Forward {
     fn place(&mut self, on: &Input<'_>, header_of: Option<Loop>, edges: u32) {
         let calls_in_loop = header_of.is_some_and(|of| on.loops.loops[of].has_call);
         let mut candidates = core::mem::take(&mut self.candidates);
-        let mut todo = candidates.len();
         for phase in 0..3 {
-            let mut left = 0;
-            for index in 0..todo {
-                let candidate = candidates[index];
+            for candidate in candidates.iter_mut().filter(|c| !c.is_placed) {
                 let class = on.class(candidate.value);
                 let free = on.machine.allocatable[class] & !self.regs.occupied[class];
                 let survivors = on.code.survivors[class];
@@ -357,18 +373,14 @@ impl Forward {
                         self.pick(on, free, candidate.value, hint, 0)
                     }
                 };
-                if reg == NO_REG {
-                    // Swapped to the front, to keep the whole list.
-                    candidates.swap(left, index);
-                    left += 1;
-                } else {
+                if reg != NO_REG {
+                    candidate.is_placed = true;
                     self.put(class, reg, candidate.value);
                     if candidate.is_param {
                         self.last_reg[candidate.value] = reg;
                     }
                 }
             }
-            todo = left;
         }
         self.candidates = candidates;
     }
