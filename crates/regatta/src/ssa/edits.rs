@@ -174,6 +174,9 @@ impl Edits {
             // Never taken; or the target goes on with the registers as they are.
             return;
         }
+        if by.stores.memory_args.is_empty() && by.forward.is_settled(on, edge) {
+            return;
+        }
         let mut busy = [0; 3];
         let entry = by.forward.at_entry(data.to);
         let exit = by.forward.at_exit(data.from);

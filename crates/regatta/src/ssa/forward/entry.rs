@@ -403,6 +403,9 @@ impl Forward {
 
     /// Notes what the moves on `edge` will reload; on a back edge, also what that says about the header.
     pub(super) fn note_edge(&mut self, on: &Input<'_>, edge: Edge) {
+        if self.is_settled(on, edge) {
+            return;
+        }
         let data = on.flow.graph.edge(edge);
         let params = on.code.params(data.to);
         let is_back_edge = on.flow.is_back_edge(edge);
