@@ -612,7 +612,7 @@ impl Forward {
                         & !taken
                         & !claims.killed[class]
                         & !claims.defined[class];
-                    self.place_def(on, *op, first + k, among, claims)?
+                    self.place_def(on, *op, among, claims)?
                 }
             };
             self.finish_def(*op, first + k, reg, allocs, claims);
@@ -621,14 +621,7 @@ impl Forward {
     }
 
     /// A register for a definition; none if it is, or had better be, made on the stack.
-    fn place_def(
-        &mut self,
-        on: &Input<'_>,
-        op: Op,
-        at: usize,
-        among: u64,
-        claims: &Claims,
-    ) -> Result<Option<u8>, Stuck> {
+    fn place_def(&mut self, on: &Input<'_>, op: Op, among: u64, claims: &Claims) -> Result<Option<u8>, Stuck> {
         let class = op.class();
         let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
         match op.want {
@@ -756,7 +749,7 @@ impl Forward {
                 let class = op.class();
                 let taken = claims.late[class] | claims.defined[class] | claims.killed[class];
                 let among = on.machine.allocatable[class] & op.limit_mask() & !taken;
-                let reg = self.place_def(on, *op, first + k, among, claims)?;
+                let reg = self.place_def(on, *op, among, claims)?;
                 self.finish_def(*op, first + k, reg, allocs, claims);
             }
         }
