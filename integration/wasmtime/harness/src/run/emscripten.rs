@@ -1,6 +1,6 @@
 //! What Emscripten's libraries ask of the JavaScript around them, as far as an interpreter without files needs it.
 //!
-//! A library gets output, a growing heap, the clock, and `longjmp`. Whatever has to do with files is refused with an
+//! A library gets output, a growing heap, copies within it, the clock, and `longjmp`. Whatever has to do with files is refused with an
 //! error code of its system, which the library takes as it would anywhere; any other import traps, and says its name.
 //!
 //! Where Emscripten has made names short, a file tells which short name stands for which: see [`Names`].
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wasmtime::error::Context as _;
 use wasmtime::{
     AsContextMut, Caller, Engine, Error, ExternType, FuncType, Instance, Linker, Memory, Module, Result, Store,
-    StoreContextMut, Val, bail, format_err,
+    StoreContextMut, Val, bail, ensure, format_err,
 };
 
 /// WASI's error code for a file descriptor that is not open.
@@ -192,6 +192,7 @@ fn link_func(linker: &mut Linker<Env>, space: &str, short: &str, name: &str, ty:
     }
     match name {
         "fd_write" => linker.func_wrap(space, short, write)?,
+        "emscripten_memcpy_big" => linker.func_wrap(space, short, copy)?,
         "emscripten_resize_heap" => linker.func_wrap(space, short, grow)?,
         "emscripten_date_now" => linker.func_wrap(space, short, || since_epoch().as_secs_f64() * 1e3)?,
         "emscripten_get_now" => {
@@ -223,6 +224,16 @@ fn since_epoch() -> Duration {
 fn put(caller: &mut Caller<'_, Env>, address: i32, bytes: &[u8]) -> Result<()> {
     let (_, memory) = caller.data().parts()?;
     Ok(memory.write(caller, address as u32 as usize, bytes)?)
+}
+
+/// Copies so many bytes from one place to another. Returns where they are then.
+fn copy(mut caller: Caller<'_, Env>, target: i32, from: i32, count: i32) -> Result<i32> {
+    let (_, memory) = caller.data().parts()?;
+    let data = memory.data_mut(&mut caller);
+    let [to, from, count] = [target, from, count].map(|number| number as u32 as usize);
+    ensure!(to.max(from) + count <= data.len(), "a copy beyond memory");
+    data.copy_within(from..from + count, to);
+    Ok(target)
 }
 
 /// Grows the heap to so many bytes. Says whether it did.
