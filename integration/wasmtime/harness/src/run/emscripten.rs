@@ -5,11 +5,11 @@
 //!
 //! Where Emscripten has made names short, a file tells which short name stands for which: see [`Names`].
 
+use super::clock::Clock;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wasmtime::error::Context as _;
 use wasmtime::{
     AsContextMut, Caller, Engine, Error, ExternType, FuncType, Instance, Linker, Memory, Module, Result, Store,
@@ -83,6 +83,7 @@ struct Env {
     names: Names,
     /// There once the library is.
     parts: Option<(Instance, Memory)>,
+    clock: Clock,
 }
 
 impl Env {
@@ -110,7 +111,7 @@ impl Library {
         let starts: Vec<&str> = starts.collect();
         let limits = exports("__set_stack_limits");
         let mut linker = Linker::new(engine);
-        let mut store = Store::new(engine, Env { names, parts: None });
+        let mut store = Store::new(engine, Env { names, ..Env::default() });
         let imported = link(&mut linker, &mut store, module)?;
         linker.define_unknown_imports_as_traps(module)?;
         let instance = linker.instantiate(&mut store, module)?;
@@ -194,14 +195,16 @@ fn link_func(linker: &mut Linker<Env>, space: &str, short: &str, name: &str, ty:
         "fd_write" => linker.func_wrap(space, short, write)?,
         "emscripten_memcpy_big" => linker.func_wrap(space, short, copy)?,
         "emscripten_resize_heap" => linker.func_wrap(space, short, grow)?,
-        "emscripten_date_now" => linker.func_wrap(space, short, || since_epoch().as_secs_f64() * 1e3)?,
-        "emscripten_get_now" => {
-            let start = Instant::now();
-            linker.func_wrap(space, short, move || start.elapsed().as_secs_f64() * 1e3)?
-        }
+        "emscripten_date_now" => linker.func_wrap(space, short, |mut caller: Caller<'_, Env>| {
+            caller.data_mut().clock.since_epoch().as_secs_f64() * 1e3
+        })?,
+        "emscripten_get_now" => linker.func_wrap(space, short, |mut caller: Caller<'_, Env>| {
+            caller.data_mut().clock.passed().as_secs_f64() * 1e3
+        })?,
         "clock_time_get" => {
             linker.func_wrap(space, short, |mut caller: Caller<'_, Env>, _: i32, _: i64, at: i32| {
-                put(&mut caller, at, &(since_epoch().as_nanos() as u64).to_le_bytes()).map(|()| 0_i32)
+                let now = caller.data_mut().clock.since_epoch().as_nanos() as u64;
+                put(&mut caller, at, &now.to_le_bytes()).map(|()| 0_i32)
             })?
         }
         "environ_sizes_get" => {
@@ -215,10 +218,6 @@ fn link_func(linker: &mut Linker<Env>, space: &str, short: &str, name: &str, ty:
         _ => return Ok(()),
     };
     Ok(())
-}
-
-fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn put(caller: &mut Caller<'_, Env>, address: i32, bytes: &[u8]) -> Result<()> {

@@ -8,6 +8,7 @@
 
 mod argon2;
 mod bytes;
+mod clock;
 mod emscripten;
 mod go;
 mod harfbuzz;
