@@ -11,7 +11,9 @@
 //! [`super::LoopLiveness`].
 //!
 //! The same walk counts how many values are live at once in each block (register pressure), how many of them across calls, marks
-//! the values that are live across a call, and keeps track of the registers that values would like ([`super::wishes`]).
+//! the values that are live across a call, and keeps track of the registers that values would like ([`super::wishes`]). It counts only
+//! values that are made in the innermost loop around the block: it cannot see how long others live there, since they come round the
+//! back edge. They live all through the loop, and are added per loop as well.
 //!
 //! **Cost.** A full list of live values for every block would take blocks × live values. But the forward pass asks only about
 //! values in registers, and what is in registers is what is needed soon. So a list keeps only the nearest few values, a small
