@@ -17,6 +17,7 @@
 //! | [`LoopLiveness`] | the same for what lives through loops; the loops' register pressure |
 //! | [`forward::Forward`] | registers, reloads; loop nests several times while that pays |
 //! | [`stores::Stores`] | where each value that needs memory is stored |
+//! | [`lives::Lives`] | where each value is in memory |
 //! | [`spill_sets::SpillSets`] | which values share a slot because one becomes the other |
 //! | [`Slots`] | the frame |
 //! | [`edits::Edits`] | the moves, in order |
@@ -24,6 +25,7 @@
 
 mod edits;
 mod forward;
+pub(crate) mod lives;
 mod residence;
 mod spill_sets;
 mod stores;

@@ -409,7 +409,6 @@ impl Forward {
         let data = on.flow.graph.edge(edge);
         let params = on.code.params(data.to);
         let is_back_edge = on.flow.is_back_edge(edge);
-        let pos = on.flow.edge_position(edge);
         let frequency = on.flow.edge_frequency(edge);
         self.load_exit(data.from);
         let (start, end) = self.entry[data.to];
@@ -424,7 +423,7 @@ impl Forward {
             }
             let regs = self.at_exit[source];
             if regs == 0 {
-                self.note_reload(on, source, data.from, pos);
+                self.note_reload_on_edge(on, source, edge);
                 self.nest_cost += frequency * RELOAD_COST;
                 if is_back_edge && source == value {
                     self.feedback.lose(on.flow.loops.block_loop(data.to), value, frequency);

@@ -35,6 +35,7 @@ struct Mark {
     slot_operands: usize,
     states: usize,
     spilled: usize,
+    events: usize,
     journal: usize,
     lost: usize,
     used: PerClass<u64>,
@@ -186,6 +187,7 @@ impl Forward {
             slot_operands: self.slot_operands.len(),
             states: self.states.len(),
             spilled: self.spilled.len(),
+            events: self.events.len(),
             journal: self.journal.len(),
             lost: feedback.lost.len(),
             used: self.used,
@@ -274,6 +276,7 @@ impl Forward {
         self.slot_operands.truncate(mark.slot_operands);
         self.states.truncate(mark.states);
         self.spilled.truncate(mark.spilled);
+        self.events.truncate(mark.events);
         self.feedback.lost.truncate(mark.lost);
         self.used = mark.used;
         self.clear_registers();

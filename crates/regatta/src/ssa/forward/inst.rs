@@ -347,13 +347,13 @@ impl Forward {
         } else if let Some(victim) = self.victim(on, class, among, claims.killed[class])
             && (used_here || victim.next_use > self.until[value].next)
         {
-            self.free(class, victim.reg);
+            self.forget(class, victim.reg);
             to = victim.reg;
         }
         if to != NO_REG {
             self.bring(on, value, class, to);
         }
-        self.free(class, reg);
+        self.forget(class, reg);
     }
 
     /// Is `value`, which this instruction uses, used again behind it?
@@ -578,7 +578,7 @@ impl Forward {
         let victim = self.victim(on, class, among, claims.killed[class])?;
         let must = claims.late[class] & bit(reg) != 0;
         (must || victim.next_use > self.until[input.value].next).then(|| {
-            self.free(class, victim.reg);
+            self.forget(class, victim.reg);
             victim.reg
         })
     }
@@ -634,7 +634,7 @@ impl Forward {
                 let victim = self.victim(on, class, among, claims.killed[class]);
                 let next = self.next_use(op);
                 Ok(victim.filter(|victim| victim.next_use > next).map(|victim| {
-                    self.free(class, victim.reg);
+                    self.forget(class, victim.reg);
                     victim.reg
                 }))
             }
@@ -692,7 +692,7 @@ impl Forward {
                 } else {
                     match self.victim(on, class, among, killed) {
                         Some(victim) if victim.next_use > next_use => {
-                            self.free(class, victim.reg);
+                            self.forget(class, victim.reg);
                             victim.reg
                         }
                         _ => continue,

@@ -29,7 +29,7 @@ mod plan;
 mod registers;
 mod spills;
 
-pub(crate) use spills::{EVERYWHERE, Memory, Spill};
+pub(crate) use spills::{EVERYWHERE, Memory, Spill, What};
 
 use crate::Error;
 use crate::cfg::{Edge, FlowGraph, Loop};
@@ -84,6 +84,11 @@ impl Loc {
         Self(value.0 | Self::SLOT)
     }
 
+    /// The register, unless it is a slot.
+    fn as_reg(self) -> Option<PReg> {
+        (self.0 & Self::SLOT == 0).then(|| PReg::from_index(self.0 as usize))
+    }
+
     /// The place as the client knows it.
     #[inline]
     pub(crate) fn resolve(self, slot_of: impl FnOnce(Value) -> Allocation) -> Allocation {
@@ -136,6 +141,8 @@ pub(crate) struct Forward {
     pub(crate) spills: TypedVec<Value, Spill>,
     /// The values that live in memory somewhere.
     pub(crate) spilled: Vec<Value>,
+    /// What happened to values for which memory matters.
+    events: spills::Events,
     /// The register that a value is made in.
     pub(crate) def_reg: TypedVec<Value, u8>,
     /// Every register that holds a value somewhere.
@@ -206,7 +213,7 @@ impl Forward {
     }
 
     /// Is all that the target of `edge` has in registers in the same ones at the end of its source?
-    pub(crate) fn is_settled(&self, on: &Input<'_>, edge: Edge) -> bool {
+    fn is_settled(&self, on: &Input<'_>, edge: Edge) -> bool {
         let data = on.flow.graph.edge(edge);
         let params = on.code.params(data.to);
         // Both lists are in the order of the registers.
@@ -247,6 +254,7 @@ impl Forward {
         self.slot_operands.clear();
         self.spills.reset(values, Spill::default());
         self.spilled.clear();
+        self.events.clear(values);
         self.def_reg.reset(values, NO_REG);
         self.used = [0; 3];
         self.expected = expected_registers(on);

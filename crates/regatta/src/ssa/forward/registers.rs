@@ -105,6 +105,16 @@ impl Forward {
         self.in_regs = (0, 0);
     }
 
+    /// Like [`Forward::free`]; if what is in `reg` is missed, it is noted that it was there until now, for the store's sake.
+    #[inline]
+    pub(super) fn forget(&mut self, class: usize, reg: u8) {
+        let value = self.regs.value(class, reg);
+        self.free(class, reg);
+        if self.held[value] == 0 && self.until[value].next != DEAD {
+            self.note_forgotten(value, class, reg);
+        }
+    }
+
     /// Forgets every copy of `value`.
     #[inline(always)]
     pub(super) fn drop_value(&mut self, class: usize, value: Value) {
@@ -115,7 +125,7 @@ impl Forward {
     #[inline(always)]
     pub(super) fn free_all(&mut self, class: usize, mask: u64) {
         for reg in Bits(mask & self.regs.occupied[class]) {
-            self.free(class, reg);
+            self.forget(class, reg);
         }
     }
 
@@ -178,7 +188,7 @@ impl Forward {
         let cheap = among & self.used_or_cheap(on, class);
         match self.not_missed(on, class, cheap & !(killed & !bit(reg)), killed, value) {
             Some(other) => {
-                self.free(class, other);
+                self.forget(class, other);
                 other
             }
             None => reg,
@@ -274,7 +284,7 @@ impl Forward {
             return Some(self.pick_or_spare(on, among, killed, value, hint, avoid));
         }
         let victim = self.victim(on, class, among, killed)?;
-        self.free(class, victim.reg);
+        self.forget(class, victim.reg);
         Some(victim.reg)
     }
 }
