@@ -328,8 +328,12 @@ impl Forward {
     /// Moves the value in `reg` to another register, or forgets it.
     fn move_away(&mut self, on: &Input<'_>, class: usize, reg: u8, claims: &Claims) {
         let value = self.regs.value(class, reg);
-        let among = on.machine.allocatable[class] & !claims.fixed[class] & !claims.early_fixed[class];
+        let mut among = on.machine.allocatable[class] & !claims.fixed[class] & !claims.early_fixed[class];
         let used_here = self.until[value].next == self.pos;
+        if !used_here {
+            // Not worth moving to where the instruction overwrites it.
+            among &= !claims.killed[class];
+        }
         let free = among & !self.regs.occupied[class];
         let mut to = NO_REG;
         if free != 0 {
