@@ -516,17 +516,18 @@ impl Forward {
                 return Err(out_of_registers(on, op.value).into());
             }
             let is_fixed = input.want == Want::Fixed;
+            let wish = self.wish_of(op);
             let lives_on = self.until[input.value].next != DEAD;
             let needed = claims.late[class] & bit(reg) != 0;
             if lives_on || needed {
                 let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
                 let others = self.held[input.value] & !overwritten & !bit(reg) & !on.machine.stack[class];
                 if others == 0 {
-                    let copy = self.room_for_copy(on, op, input, is_fixed, reg, claims);
+                    let copy = self.room_for_copy(on, op, wish, input, is_fixed, reg, claims);
                     if let Some(copy) = copy {
                         self.bring(on, input.value, class, copy);
                         let fits = input.limit_mask() & bit(copy) != 0;
-                        if !is_fixed && op.hint != reg && fits && !needed {
+                        if !is_fixed && wish != reg && fits && !needed {
                             allocs[at_input] = Allocation::reg(preg(class, copy));
                             claims.read[class] |= bit(copy);
                             reg = copy;
@@ -535,11 +536,11 @@ impl Forward {
                         return Err(out_of_registers(on, op.value).into());
                     }
                 } else if !is_fixed
-                    && op.hint != NO_REG
-                    && others & !claims.late[class] & bit(op.hint) & input.limit_mask() != 0
+                    && wish != NO_REG
+                    && others & !claims.late[class] & bit(wish) & input.limit_mask() != 0
                     && !needed
                 {
-                    reg = op.hint;
+                    reg = wish;
                     allocs[at_input] = Allocation::reg(preg(class, reg));
                     claims.read[class] |= bit(reg);
                 }
@@ -555,11 +556,18 @@ impl Forward {
         Ok(())
     }
 
+    /// The register that a definition had best be made in: one that it is wanted in further on, or that of the parameter it becomes.
+    fn wish_of(&self, def: &Op) -> u8 {
+        let becomes = self.becomes[def.value];
+        if def.hint == NO_REG && becomes.is_valid() { self.last_reg[becomes] } else { def.hint }
+    }
+
     /// A register for a copy of a reused input that lives on, if one is free or holds something that is needed later still.
     fn room_for_copy(
         &mut self,
         on: &Input<'_>,
         def: &Op,
+        wish: u8,
         input: Op,
         is_fixed: bool,
         reg: u8,
@@ -573,10 +581,10 @@ impl Forward {
         if free != 0 {
             let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
             // Either the copy lives on, or the definition is made in it, whichever suits the definition's wish.
-            return Some(if is_fixed || def.hint == reg {
+            return Some(if is_fixed || wish == reg {
                 self.pick(on, free, input.value, NO_REG, avoid)
             } else {
-                self.pick(on, free, def.value, def.hint, avoid)
+                self.pick(on, free, def.value, wish, avoid)
             });
         }
         let victim = self.victim(on, class, among, claims.killed[class])?;
