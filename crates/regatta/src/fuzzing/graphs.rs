@@ -15,6 +15,8 @@ pub fn graphs(random: &Random) {
     loops.run(&graph);
     order.run(&graph, &loops);
     check_dominators(&graph, &dominators);
+    dominators.run_with_loops(&graph, &loops);
+    check_dominators(&graph, &dominators);
     let bodies = check_loops(&graph, &loops);
     check_order(&graph, &loops, &order, &bodies);
 }
