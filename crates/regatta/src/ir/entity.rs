@@ -241,6 +241,16 @@ impl<K: EntityIndex, T> TypedVec<K, T> {
         self.items.resize(len, value);
     }
 
+    /// Makes this `len` long without touching what is there: for a pass that writes an item before it reads it. New items are copies of
+    /// `value`.
+    #[inline]
+    pub(crate) fn set_len(&mut self, len: usize, value: T)
+    where
+        T: Clone,
+    {
+        self.items.resize(len, value);
+    }
+
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.items.len()

@@ -24,11 +24,10 @@
 
 use super::wishes::Wishes;
 use crate::cfg::{FlowGraph, Loop};
-use crate::code::{Code, Value, Want, flag};
+use crate::code::{Code, NO_REG, Value, Want, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 /// The distance of a value that has no next use.
 pub(crate) const DEAD: u32 = u32::MAX;
@@ -84,17 +83,21 @@ pub(crate) struct BlockLiveness {
 
 /// What is known of a value.
 #[derive(Clone, Copy, Debug)]
-struct Life {
+pub(super) struct Life {
     /// At the point where the walk is: the distance from the start of the block to the value's next use, [`DEAD`] without.
     distance: u32,
     /// How many calls of the block had been met when the value's last use in it was.
     calls: u32,
+    /// How many events ([`super::wishes`]) had been seen then, in all blocks.
+    events: u32,
     /// How often the blocks are executed that use it but did not make it: how often it might have to be loaded.
     use_frequency: f32,
     /// The position in the order of the block that defines it.
     born: u32,
     /// Its class, as an index.
     class: u8,
+    /// The register, by number in its class, that the value would like at its first mention; [`NO_REG`] without.
+    pub(super) wish: u8,
     /// Is it used anywhere? One that is not is dead, one that fell off a list is not.
     used: bool,
     crosses_call: bool,
@@ -116,8 +119,9 @@ pub(crate) struct NextUses {
 
 /// What the walk knows at one point of a block.
 struct Point {
-    /// The innermost loop around the block, as positions in the order.
-    within: RangeInclusive<u32>,
+    /// The innermost loop around the block: its first position in the order, and how many follow.
+    first: u32,
+    others: u32,
     /// How many values that are made in that loop are live.
     live: PerClass<u32>,
     pressure: PerClass<u32>,
@@ -129,7 +133,7 @@ impl Point {
     /// How much a value adds to the pressure of the loop.
     #[inline(always)]
     fn weight(&self, life: &Life) -> u32 {
-        u32::from(self.within.contains(&life.born))
+        u32::from(life.born.wrapping_sub(self.first) <= self.others)
     }
 }
 
@@ -160,6 +164,12 @@ impl NextUses {
         self.lives[value].use_frequency
     }
 
+    /// The register, by number in its class, that the value would like at its first mention; [`NO_REG`] without.
+    #[inline(always)]
+    pub(crate) fn wish(&self, value: Value) -> u8 {
+        self.lives[value].wish
+    }
+
     /// Marks the value as live across a call.
     pub(super) fn set_crosses_call(&mut self, value: Value) {
         self.lives[value].crosses_call = true;
@@ -188,14 +198,16 @@ impl NextUses {
             self.lives.push(Life {
                 distance: DEAD,
                 calls: 0,
+                events: 0,
                 use_frequency: 0.0,
                 born: flow.order.position(def.block),
                 class: def.class as u8,
+                wish: NO_REG,
                 used: false,
                 crosses_call: false,
             });
         }
-        self.wishes.reset(code.insts.len() - 1, blocks, values);
+        self.wishes.reset(code.insts.len() - 1, blocks);
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, block);
         }
@@ -207,8 +219,13 @@ impl NextUses {
             return;
         }
         let of = flow.loops.block_loop(block);
-        let within = if of == Loop::ROOT { 0..=u32::MAX } else { flow.order.positions(of) };
-        let mut at = Point { within, live: [0; 3], pressure: [0; 3], call_pressure: [0; 3], calls: 0 };
+        let (first, others) = if of == Loop::ROOT {
+            (0, u32::MAX)
+        } else {
+            let positions = flow.order.positions(of);
+            (*positions.start(), positions.end() - positions.start())
+        };
+        let mut at = Point { first, others, live: [0; 3], pressure: [0; 3], call_pressure: [0; 3], calls: 0 };
         self.live.clear();
         self.live_out(code, flow, block, &mut at);
         self.wishes.start_block();
@@ -226,16 +243,18 @@ impl NextUses {
         }
         let start = self.list.len();
         let (length, frequency) = (flow.block_len(block), flow.frequencies.of(block));
+        let lives = self.lives.as_mut_slice();
         for &value in &self.live {
-            let life = &mut self.lives[value];
+            let life = &mut lives[value.index()];
             let distance = core::mem::replace(&mut life.distance, DEAD);
-            if distance != DEAD {
-                if distance < length {
-                    life.use_frequency += frequency;
-                }
-                self.list.push(LiveIn { value, distance });
-                life.crosses_call |= life.calls != at.calls;
+            if distance == DEAD {
+                continue;
             }
+            if distance < length {
+                life.use_frequency += frequency;
+            }
+            life.crosses_call |= at.calls != 0 && life.calls != at.calls;
+            self.list.push(LiveIn { value, distance });
         }
         let end = (start + self.limit).min(self.list.len());
         if self.list.len() > end {
@@ -288,70 +307,62 @@ impl NextUses {
     /// Starts from what the successors want.
     fn live_out(&mut self, code: &Code, flow: &FlowGraph, block: Block, at: &mut Point) {
         let length = flow.block_len(block);
-        self.wishes.clear_registers();
+        let Self { list, lives, live, wishes, .. } = self;
+        let lives = lives.as_mut_slice();
+        wishes.clear_registers();
         for edge in flow.graph.succ_edges(block) {
             let to = flow.graph.edge(edge).to;
+            let params = code.params(to);
+            let args = code.args(edge, params.len());
             let forward = !flow.is_back_edge(edge);
             if forward {
                 let BlockLiveness { start, end, further, .. } = self.blocks[to];
                 let add = length.saturating_add(exit_penalty(flow, block, to)).saturating_add(further);
-                for index in start as usize..end as usize {
-                    let LiveIn { value, distance } = self.list[index].further(add);
-                    self.reach(value, distance, at);
+                for there in &list[start as usize..end as usize] {
+                    let LiveIn { value, distance } = there.further(add);
+                    reach(lives, live, value, distance, at);
                 }
-                self.wishes.inherit(code, edge, to);
+                wishes.inherit(lives, to, params, args);
             }
-            let params = code.params(to);
-            for (&param, &arg) in params.iter().zip(code.args(edge, params.len())) {
+            for (&param, &arg) in params.iter().zip(args) {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };
                 if distance != DEAD {
-                    self.lives[arg].used = true;
-                    self.reach(arg, (distance + length).min(FAR), at);
+                    lives[arg.index()].used = true;
+                    reach(lives, live, arg, (distance + length).min(FAR), at);
                 }
             }
-        }
-    }
-
-    /// A use of `value` lies `distance` instructions ahead.
-    #[inline(always)]
-    fn reach(&mut self, value: Value, distance: u32, at: &mut Point) {
-        let life = &mut self.lives[value];
-        if life.distance == DEAD {
-            life.distance = distance;
-            life.calls = at.calls;
-            at.live[usize::from(life.class)] += at.weight(life);
-            self.live.push(value);
-        } else {
-            life.distance = distance.min(life.distance);
         }
     }
 
     /// Steps over one instruction, backwards.
     fn inst(&mut self, code: &mut Code, inst: Inst, offset: u32, block_start: u32, at: &mut Point) {
-        let info = code.insts[inst];
-        let flags = info.flags();
-        let ops = code.op_range(inst);
-        self.wishes.start_inst(inst);
-        let mut kills = if flags & flag::KILLS != 0 { code.clobber_sets[info.clobbers()] } else { [0; 3] };
+        let flags = code.insts[inst].flags();
+        let range = code.op_range(inst);
+        if range.is_empty() && flags & flag::KILLS == 0 {
+            return;
+        }
+        let Self { lives, live, wishes, .. } = self;
+        let lives = lives.as_mut_slice();
+        let ops = &mut code.ops.as_mut_slice()[range];
+        wishes.start_inst(inst);
         if flags & flag::DEFINES != 0 {
-            for index in ops.clone() {
-                let op = code.ops.as_slice()[index];
+            for index in 0..ops.len() {
+                let op = ops[index];
                 if !op.is_def() {
                     continue;
                 }
                 let class = op.class();
-                let life = &mut self.lives[op.value];
+                let life = &mut lives[op.value.index()];
                 let distance = core::mem::replace(&mut life.distance, DEAD);
                 if distance != DEAD {
-                    code.ops.as_mut_slice()[index].next = (distance + block_start).min(FAR);
+                    ops[index].next = (distance + block_start).min(FAR);
                     life.crosses_call |= life.calls != at.calls;
                     at.live[class] -= 1;
-                    self.wishes.avoid_events(inst, op.value, class);
+                    wishes.avoid_events(inst, life.events, class);
                 }
-                if op.want == Want::Fixed {
-                    kills[class] |= 1 << op.reg;
+                if life.wish != NO_REG {
+                    wishes.at_def(lives, ops, index);
                 }
-                self.wishes.at_def(code, ops.start, index);
             }
         }
         if flags & flag::CALL != 0 {
@@ -361,35 +372,47 @@ impl NextUses {
             }
         }
         if flags & flag::KILLS != 0 {
-            self.wishes.at_kill(kills);
+            wishes.at_kill(code.clobber_sets[code.insts[inst].clobbers()], ops);
         }
-        let mut fixed = [0; 3];
-        for op in code.ops.as_mut_slice()[ops].iter_mut().rev() {
+        for op in ops.iter_mut().rev() {
             if !op.is_use() {
                 continue;
             }
             let class = op.class();
             let distance = if op.want == Want::Stack { FAR } else { offset };
-            let life = &mut self.lives[op.value];
+            let life = &mut lives[op.value.index()];
             life.used = true;
             if life.distance == DEAD {
                 life.distance = distance;
                 life.calls = at.calls;
+                life.events = wishes.num_events();
                 at.live[class] += at.weight(life);
                 at.pressure[class] = at.pressure[class].max(at.live[class]);
-                self.live.push(op.value);
-                self.wishes.starts_living(op.value);
+                live.push(op.value);
             } else {
                 op.next = (life.distance + block_start).min(FAR);
                 life.distance = distance.min(life.distance);
             }
-            if op.want == Want::Fixed {
-                fixed[class] |= 1 << op.reg;
+            if life.wish != NO_REG && wishes.holds(op.value, class, life.wish) {
+                op.hint = life.wish;
             }
-            op.hint = self.wishes.wish_of(op.value, class);
         }
         if flags & flag::FIXED_USE != 0 {
-            self.wishes.at_fixed_uses(code, inst, fixed);
+            wishes.at_fixed_uses(lives, ops);
         }
+    }
+}
+
+/// A use of `value` lies `distance` instructions ahead.
+#[inline(always)]
+fn reach(lives: &mut [Life], live: &mut Vec<Value>, value: Value, distance: u32, at: &mut Point) {
+    let life = &mut lives[value.index()];
+    if life.distance == DEAD {
+        life.distance = distance;
+        life.calls = at.calls;
+        at.live[usize::from(life.class)] += at.weight(life);
+        live.push(value);
+    } else {
+        life.distance = distance.min(life.distance);
     }
 }

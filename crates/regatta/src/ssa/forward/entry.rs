@@ -367,7 +367,7 @@ impl Forward {
                     }
                     _ => {
                         // (An argument's register, though wished for, is lost at the loop's first call.)
-                        let wish = on.next_uses.wishes.wish[candidate.value];
+                        let wish = on.next_uses.wish(candidate.value);
                         let survives = wish != NO_REG && survivors & bit(wish) != 0;
                         let hint = if wants_survivor && free & survivors != 0 && !survives { NO_REG } else { wish };
                         self.pick(on, free, candidate.value, hint, 0)
