@@ -76,7 +76,7 @@ pub(crate) struct Op {
     pub(crate) next: u32,
     /// Where it must be.
     pub(crate) want: Want,
-    /// Bits [`DEF`], [`LATE`], [`REUSED`], and the value's class above them.
+    /// Bits [`DEF`], [`USE`], [`LATE`], [`REUSED`], and the value's class above them.
     pub(crate) role: u8,
     /// For `Fixed`, the register's number in its class; for `Reuse`, an operand; for `Reg`, the base-two logarithm of the
     /// limit (6: any).
@@ -91,6 +91,8 @@ pub(crate) const DEF: u8 = 1;
 pub(crate) const LATE: u8 = 2;
 /// In [`Op::role`]: a use whose register a definition of the instruction takes over.
 pub(crate) const REUSED: u8 = 4;
+/// In [`Op::role`]: the operand reads the value. (One that is ignored does neither.)
+const USE: u8 = 8;
 const CLASS_SHIFT: u32 = 4;
 
 impl Op {
@@ -107,7 +109,7 @@ impl Op {
 
     #[inline(always)]
     pub(crate) fn is_use(self) -> bool {
-        self.role & DEF == 0 && self.want as u8 != Want::Ignored as u8
+        self.role & USE != 0
     }
 
     #[inline(always)]
@@ -287,14 +289,17 @@ impl Code {
             let block = self.by_code_order[index];
             for &vreg in func.block_params(block) {
                 self.define_param(vreg, block)?;
+                if machine.allocatable[vreg.class().index()] == 0 {
+                    return Err(Error::TooManyLiveRegs { inst: graph.first(block), class: vreg.class() });
+                }
             }
-            let (first, end) = (graph.first(block), graph.end(block));
-            for inst in first.index()..end.index() {
+            let (start, end) = (graph.first(block), graph.end(block));
+            for inst in start.index()..end.index() {
                 let inst = Inst::new(inst);
                 let ends_block = inst.0 + 1 == end.0;
+                let first = self.ops.next_key();
                 let mut flags = self.operands(func, machine, block, inst, ends_block)?;
-                let ops = self.ops.len() - self.insts.as_slice()[inst.index()].ops.index();
-                if ops > few {
+                if self.ops.len() - first.index() > few {
                     flags |= flag::HARD;
                 }
                 if ends_block {
@@ -312,19 +317,20 @@ impl Code {
                             call_clobbers[c] |= masks[c];
                         }
                     }
-                    if self.crowded(machine, inst, masks) {
+                    if self.crowded(machine, first, masks) {
                         flags |= flag::HARD;
                     }
                 }
                 if flags & (flag::KILLS | flag::REUSE) == flag::KILLS | flag::REUSE {
                     flags |= flag::HARD;
                 }
-                self.insts[inst].clobbers = set.0 | u32::from(flags) << InstInfo::CLOBBER_BITS;
+                let clobbers = set.0 | u32::from(flags) << InstInfo::CLOBBER_BITS;
+                self.insts.push(InstInfo { ops: first, clobbers });
             }
             let last = Inst(end.0 - 1);
             if graph.succ_count(block) == 1
                 && graph.succs(block).any(|to| graph.is_join(to))
-                && (!self.op_range_so_far(last).is_empty() || self.insts[last].clobbers() != NO_CLOBBERS)
+                && (self.insts[last].ops != self.ops.next_key() || self.insts[last].clobbers() != NO_CLOBBERS)
             {
                 return Err(Error::BranchOperands { inst: last });
             }
@@ -367,17 +373,13 @@ impl Code {
         Ok(())
     }
 
-    /// Do the operands of `inst` need more than half of the registers that its clobbers leave them?
-    fn crowded(&self, machine: &Machine, inst: Inst, clobbers: PerClass<u64>) -> bool {
+    /// Do the last instruction's operands, from `first` on, need more than half of the registers that its clobbers leave them?
+    fn crowded(&self, machine: &Machine, first: OpIndex, clobbers: PerClass<u64>) -> bool {
         let mut late = [0; 3];
-        for op in &self.ops.as_slice()[self.op_range_so_far(inst)] {
+        for op in &self.ops.as_slice()[first.index()..] {
             late[op.class()] += u32::from((op.is_def() || op.is_late()) && matches!(op.want, Want::Reg | Want::Reuse));
         }
         (0..3).any(|c| late[c] > 0 && 2 * late[c] > (machine.allocatable[c] & !clobbers[c]).count_ones())
-    }
-
-    fn op_range_so_far(&self, inst: Inst) -> core::ops::Range<usize> {
-        self.insts[inst].ops.index()..self.ops.len()
     }
 
     /// Reads the operands of `inst`; returns its flags as far as they follow from these.
@@ -390,7 +392,6 @@ impl Code {
         ends_block: bool,
     ) -> Result<u8, Error> {
         let first = self.ops.next_key();
-        self.insts.push(InstInfo { ops: first, clobbers: 0 });
         let operands = func.inst_operands(inst);
         if operands.len() > limits::MAX_OPERANDS {
             return Err(Error::TooLarge { what: "operands of an instruction", limit: limits::MAX_OPERANDS });
@@ -400,30 +401,31 @@ impl Code {
         }
         let mut flags = 0;
         for (index, operand) in operands.iter().enumerate() {
-            let (number, class, shape) = (operand.vreg_number(), operand.class(), operand.shape());
-            if number == VReg::MAX
-                && let OperandConstraint::FixedReg(reg) = operand.constraint()
-            {
-                self.ops.push(Op {
-                    value: Value(reg.index() as u32),
-                    next: u32::MAX,
-                    want: Want::Ignored,
-                    role: (class as u8) << CLASS_SHIFT,
-                    reg: reg.hw_enc() as u8,
-                    hint: NO_REG,
-                });
-                continue;
-            }
-            let bad = |why| Error::BadConstraint { inst, operand: index, why };
+            let (number, class, shape) = (operand.vreg_number(), operand.class_index(), operand.shape());
             let value = match self.known(number, class) {
                 Some(value) => value,
+                None if number == VReg::MAX
+                    && let OperandConstraint::FixedReg(reg) = operand.constraint() =>
+                {
+                    self.ops.push(Op {
+                        value: Value(reg.index() as u32),
+                        next: u32::MAX,
+                        want: Want::Ignored,
+                        role: class << CLASS_SHIFT,
+                        reg: reg.hw_enc() as u8,
+                        hint: NO_REG,
+                    });
+                    continue;
+                }
+                None if machine.allocatable[usize::from(class)] == 0 => {
+                    return Err(Error::TooManyLiveRegs { inst, class: operand.class() });
+                }
                 None => self.value(operand.vreg(), Some(inst))?,
             };
-            if machine.allocatable[class.index()] == 0 {
-                return Err(Error::TooManyLiveRegs { inst, class });
-            }
-            let mut role = (class as u8) << CLASS_SHIFT;
+            let bad = |why| Error::BadConstraint { inst, operand: index, why };
+            let mut role = class << CLASS_SHIFT;
             if shape == Operand::REG_USE {
+                let role = role | USE;
                 self.ops.push(Op { value, next: u32::MAX, want: Want::Reg, role, reg: 6, hint: NO_REG });
                 continue;
             }
@@ -435,7 +437,9 @@ impl Code {
                 if def.block.is_valid() {
                     return Err(Error::MultipleDefs { vreg: operand.vreg(), inst: Some(inst) });
                 }
-                *def = ValueDef { block, inst, class, is_param: false, on_branch: ends_block };
+                (def.block, def.inst, def.on_branch) = (block, inst, ends_block);
+            } else {
+                role |= USE;
             }
             if shape == Operand::REG_DEF {
                 self.ops.push(Op { value, next: u32::MAX, want: Want::Reg, role: role | LATE, reg: 6, hint: NO_REG });
@@ -515,11 +519,11 @@ impl Code {
 
     /// The value of a virtual register, if it has occurred before, and with the same class.
     #[inline(always)]
-    fn known(&self, vreg: usize, class: RegClass) -> Option<Value> {
+    fn known(&self, vreg: usize, class: u8) -> Option<Value> {
         let value = *self.value_of.get(vreg)?;
         // (An invalid value's number is beyond them all.)
         let def = self.values.as_slice().get(value.index())?;
-        (def.class == class).then_some(value)
+        (def.class as u8 == class).then_some(value)
     }
 
     /// The value of `vreg`, which is a new one if it has not occurred before.
@@ -598,7 +602,7 @@ impl Code {
                     return Err(Error::ArgumentCount { from: block, to, params, args: args.len() });
                 }
                 for (n, &vreg) in args.iter().enumerate() {
-                    let value = match self.known(vreg.vreg(), vreg.class()) {
+                    let value = match self.known(vreg.vreg(), vreg.class() as u8) {
                         Some(value) => value,
                         None => self.value(vreg, Some(branch))?,
                     };

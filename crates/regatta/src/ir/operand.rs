@@ -226,6 +226,12 @@ impl Operand {
         self.bits as u32 as usize & VReg::MAX
     }
 
+    /// The value's class, as an index.
+    #[inline(always)]
+    pub(crate) const fn class_index(self) -> u8 {
+        (self.bits >> CLASS_SHIFT) as u8 & 3
+    }
+
     /// The value's class.
     #[inline(always)]
     pub fn class(self) -> RegClass {
@@ -343,6 +349,9 @@ mod tests {
         }
         assert_eq!(Operand::reg_use(vreg).shape(), Operand::REG_USE);
         assert_eq!(Operand::reg_def(vreg).shape(), Operand::REG_DEF);
+        for class in RegClass::ALL {
+            assert_eq!(Operand::reg_use(VReg::new(7, class)).class_index(), class as u8);
+        }
         assert_eq!(Operand::fixed_nonallocatable(reg).as_fixed_nonallocatable(), Some(reg));
     }
 }

@@ -91,63 +91,118 @@ impl Forward {
     #[inline]
     fn simple(&mut self, on: &Input<'_>, inst: Inst, flags: u8, allocs: &mut [Allocation]) -> Result<(), RegClass> {
         let range = on.code.op_range(inst);
+        if range.is_empty() {
+            return Ok(());
+        }
         let first = range.start;
         let ops = &on.code.ops.as_slice()[range.clone()];
-        let reuses = flags & flag::REUSE != 0;
-        let mut claims = Claims::default();
-        for (op, place) in ops.iter().zip(&mut allocs[range.clone()]) {
+        if flags & flag::REUSE != 0 {
+            return self.simple_reuse(on, ops, first, allocs);
+        }
+        let places = &mut allocs[range];
+        let avoid = on.next_uses.wishes.avoid[inst];
+        let mut read = [0; 3];
+        for (op, place) in ops.iter().zip(places.iter_mut()) {
             if op.is_use() {
-                let class = op.class();
-                let here = self.held[op.value] & !on.machine.stack[class];
-                let reg = if here != 0 {
-                    lowest(here)
-                } else {
-                    let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
-                    let among = on.machine.allocatable[class] & !claims.read[class];
-                    let reg =
-                        self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-                    self.bring(on, op.value, class, reg);
-                    reg
-                };
-                *place = Allocation::reg(preg(class, reg));
-                claims.read[class] |= bit(reg);
-                if op.role & REUSED != 0 {
-                    claims.reused[class] |= bit(reg);
-                }
-                // What dies here is forgotten at once, unless its register is to become a definition's; others do not get it
-                // before all uses have been read.
-                if self.set_next_use(*op) == DEAD && !reuses {
-                    self.drop_value(class, op.value);
+                self.simple_use(on, *op, place, &avoid, &mut read)?;
+                // What dies here is forgotten at once.
+                if self.set_next_use(*op) == DEAD {
+                    self.drop_value(op.class(), op.value);
                 }
             } else if op.want == Want::Ignored {
                 *place = ignored(*op);
             }
         }
-        if flags & flag::DEFINES == 0 {
-            return Ok(());
+        if flags & flag::DEFINES != 0 {
+            self.simple_defs(on, ops, places, &avoid, [0; 3])?;
         }
-        if reuses {
-            self.reuse(on, ops, first, allocs, &mut claims).map_err(|stuck| match stuck {
-                Stuck::OutOfRegisters(class) => class,
-                // Nothing is overwritten here that could be in the way.
-                Stuck::Bad(_) => RegClass::Int,
-            })?;
-            self.drop_dead_uses(ops);
-        }
-        for (op, place) in ops.iter().zip(&mut allocs[range]) {
-            if op.is_def() && op.want == Want::Reg {
-                let class = op.class();
-                let among = on.machine.allocatable[class] & !claims.defined[class];
-                let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
+        Ok(())
+    }
+
+    /// An early use in a register. Those in `read` hold other operands.
+    #[inline(always)]
+    fn simple_use(
+        &mut self,
+        on: &Input<'_>,
+        op: Op,
+        place: &mut Allocation,
+        avoid: &PerClass<u32>,
+        read: &mut PerClass<u64>,
+    ) -> Result<(), RegClass> {
+        let class = op.class();
+        let here = self.held[op.value] & !on.machine.stack[class];
+        let reg = if here != 0 {
+            lowest(here)
+        } else {
+            let among = on.machine.allocatable[class] & !read[class];
+            let avoid = u64::from(avoid[class]);
+            let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+            self.bring(on, op.value, class, reg);
+            reg
+        };
+        *place = Allocation::reg(preg(class, reg));
+        read[class] |= bit(reg);
+        Ok(())
+    }
+
+    /// Late definitions in registers; those in `defined` are taken.
+    #[inline(always)]
+    fn simple_defs(
+        &mut self,
+        on: &Input<'_>,
+        ops: &[Op],
+        places: &mut [Allocation],
+        avoid: &PerClass<u32>,
+        mut defined: PerClass<u64>,
+    ) -> Result<(), RegClass> {
+        for (op, place) in ops.iter().zip(places) {
+            if !op.is_def() {
+                continue;
+            }
+            let class = op.class();
+            if op.want == Want::Reg {
+                let among = on.machine.allocatable[class] & !defined[class];
+                let avoid = u64::from(avoid[class]);
                 let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-                claims.defined[class] |= bit(reg);
+                defined[class] |= bit(reg);
                 self.define(*op, class, reg, place);
             }
-            if op.is_def() && self.until[op.value].next == DEAD {
-                self.drop_value(op.class(), op.value);
+            if self.until[op.value].next == DEAD {
+                self.drop_value(class, op.value);
             }
         }
         Ok(())
+    }
+
+    /// The same, where a definition reuses a use's register.
+    fn simple_reuse(
+        &mut self,
+        on: &Input<'_>,
+        ops: &[Op],
+        first: usize,
+        allocs: &mut [Allocation],
+    ) -> Result<(), RegClass> {
+        let avoid = on.next_uses.wishes.avoid[self.inst];
+        let mut claims = Claims::default();
+        for (op, place) in ops.iter().zip(&mut allocs[first..]) {
+            if op.is_use() {
+                self.simple_use(on, *op, place, &avoid, &mut claims.read)?;
+                if op.role & REUSED != 0 {
+                    claims.reused[op.class()] |= bit(place.index() as u8 & 63);
+                }
+                // What dies here may be about to become a definition's: it is not forgotten yet.
+                self.set_next_use(*op);
+            } else if op.want == Want::Ignored {
+                *place = ignored(*op);
+            }
+        }
+        self.reuse(on, ops, first, allocs, &mut claims).map_err(|stuck| match stuck {
+            Stuck::OutOfRegisters(class) => class,
+            // Nothing is overwritten here that could be in the way.
+            Stuck::Bad(_) => RegClass::Int,
+        })?;
+        self.drop_dead_uses(ops);
+        self.simple_defs(on, ops, &mut allocs[first..], &avoid, claims.defined)
     }
 
     /// Any instruction.
