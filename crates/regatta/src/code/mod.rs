@@ -203,6 +203,8 @@ pub(crate) struct Code {
     args: Vec<Value>,
     arg_start: TypedVec<Edge, u32>,
     by_code_order: Vec<Block>,
+    /// Classes that can have no values.
+    without_registers: PerClass<bool>,
     recent_clobbers: [(PRegSet, ClobberSet); 2],
 }
 
@@ -282,20 +284,20 @@ impl Code {
     /// Reads `func`.
     pub(crate) fn run(&mut self, func: &impl Function, machine: &Machine, graph: &Graph) -> Result<(), Error> {
         self.clear(func);
+        self.without_registers = machine.allocatable.map(|registers| registers == 0);
         let few = few_operands(machine);
         let mut call_clobbers = [0; 3];
         self.order_blocks(func, graph)?;
         for index in 0..self.by_code_order.len() {
             let block = self.by_code_order[index];
             for &vreg in func.block_params(block) {
-                self.define_param(vreg, block)?;
-                if machine.allocatable[vreg.class().index()] == 0 {
+                if self.without_registers[vreg.class().index()] {
                     return Err(Error::TooManyLiveRegs { inst: graph.first(block), class: vreg.class() });
                 }
+                self.define_param(vreg, block)?;
             }
             let (start, end) = (graph.first(block), graph.end(block));
-            for inst in start.index()..end.index() {
-                let inst = Inst::new(inst);
+            for inst in (start.0..end.0).map(Inst) {
                 let ends_block = inst.0 + 1 == end.0;
                 let first = self.ops.next_key();
                 let mut flags = self.operands(func, machine, block, inst, ends_block)?;
@@ -417,10 +419,7 @@ impl Code {
                     });
                     continue;
                 }
-                None if machine.allocatable[usize::from(class)] == 0 => {
-                    return Err(Error::TooManyLiveRegs { inst, class: operand.class() });
-                }
-                None => self.value(operand.vreg(), Some(inst))?,
+                None => return Err(self.no_value(operand.vreg(), Some(inst))),
             };
             let bad = |why| Error::BadConstraint { inst, operand: index, why };
             let mut role = class << CLASS_SHIFT;
@@ -517,32 +516,41 @@ impl Code {
         Ok(())
     }
 
-    /// The value of a virtual register, if it has occurred before, and with the same class.
+    /// The value of a virtual register of this class, which is a new one if it has not occurred before. None if there is something wrong.
     #[inline(always)]
-    fn known(&self, vreg: usize, class: u8) -> Option<Value> {
-        let value = *self.value_of.get(vreg)?;
+    fn known(&mut self, vreg: usize, class: u8) -> Option<Value> {
+        let slot = self.value_of.get_mut(vreg)?;
+        if let Some(def) = self.values.as_slice().get(slot.index()) {
+            return (def.class as u8 == class).then_some(*slot);
+        }
         // (An invalid value's number is beyond them all.)
-        let def = self.values.as_slice().get(value.index())?;
-        (def.class as u8 == class).then_some(value)
+        if self.without_registers[usize::from(class)] {
+            return None;
+        }
+        *slot = self.values.push(ValueDef {
+            block: Block::invalid(),
+            inst: Inst::invalid(),
+            class: RegClass::from_bits(u32::from(class)),
+            is_param: false,
+            on_branch: false,
+        });
+        Some(*slot)
     }
 
-    /// The value of `vreg`, which is a new one if it has not occurred before.
+    /// The same, or what is wrong.
+    #[inline]
     fn value(&mut self, vreg: VReg, inst: Option<Inst>) -> Result<Value, Error> {
-        let Some(slot) = self.value_of.get_mut(vreg.vreg()) else {
-            return Err(Error::NoSuchVReg { vreg, inst });
-        };
-        if slot.is_invalid() {
-            *slot = self.values.push(ValueDef {
-                block: Block::invalid(),
-                inst: Inst::invalid(),
-                class: vreg.class(),
-                is_param: false,
-                on_branch: false,
-            });
-        } else if self.values[*slot].class != vreg.class() {
-            return Err(Error::ClassMismatch { vreg, inst });
+        self.known(vreg.vreg(), vreg.class() as u8).ok_or_else(|| self.no_value(vreg, inst))
+    }
+
+    /// Why `vreg`, mentioned by an instruction or as a block parameter, has no value.
+    #[cold]
+    fn no_value(&self, vreg: VReg, inst: Option<Inst>) -> Error {
+        match (self.value_of.get(vreg.vreg()), inst) {
+            (None, _) => Error::NoSuchVReg { vreg, inst },
+            (Some(value), Some(inst)) if value.is_invalid() => Error::TooManyLiveRegs { inst, class: vreg.class() },
+            _ => Error::ClassMismatch { vreg, inst },
         }
-        Ok(*slot)
     }
 
     fn define_param(&mut self, vreg: VReg, block: Block) -> Result<(), Error> {
@@ -602,10 +610,7 @@ impl Code {
                     return Err(Error::ArgumentCount { from: block, to, params, args: args.len() });
                 }
                 for (n, &vreg) in args.iter().enumerate() {
-                    let value = match self.known(vreg.vreg(), vreg.class() as u8) {
-                        Some(value) => value,
-                        None => self.value(vreg, Some(branch))?,
-                    };
+                    let value = self.value(vreg, Some(branch))?;
                     if self.values[self.params(to)[n]].class != vreg.class() {
                         return Err(Error::ClassMismatch { vreg, inst: Some(branch) });
                     }

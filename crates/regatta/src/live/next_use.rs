@@ -24,7 +24,7 @@
 
 use super::wishes::Wishes;
 use crate::cfg::{FlowGraph, Loop};
-use crate::code::{Code, NO_REG, Value, Want, flag};
+use crate::code::{Code, NO_REG, Op, Value, Want, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
 use alloc::vec::Vec;
@@ -119,6 +119,9 @@ pub(crate) struct NextUses {
 
 /// What the walk knows at one point of a block.
 struct Point {
+    /// The position of the block's first instruction, and how many instructions are before this point.
+    start: u32,
+    offset: u32,
     /// The innermost loop around the block: its first position in the order, and how many follow.
     first: u32,
     others: u32,
@@ -145,11 +148,11 @@ impl NextUses {
         self.list[start as usize..end as usize].iter().map(move |live| live.further(further))
     }
 
-    /// The same, and whatever else the block itself uses.
+    /// The same, and whatever else the block itself uses; distances fall short by the number that comes with them.
     #[inline]
-    pub(crate) fn live_in_or_used(&self, block: Block) -> impl ExactSizeIterator<Item = LiveIn> + Clone {
+    pub(crate) fn live_in_or_used(&self, block: Block) -> (&[LiveIn], u32) {
         let BlockLiveness { start, used_end, further, .. } = self.blocks[block];
-        self.list[start as usize..used_end as usize].iter().map(move |live| live.further(further))
+        (&self.list[start as usize..used_end as usize], further)
     }
 
     /// Is the value live across a call?
@@ -225,14 +228,33 @@ impl NextUses {
             let positions = flow.order.positions(of);
             (*positions.start(), positions.end() - positions.start())
         };
-        let mut at = Point { first, others, live: [0; 3], pressure: [0; 3], call_pressure: [0; 3], calls: 0 };
+        let mut at = Point {
+            start: flow.start(block),
+            offset: flow.block_len(block),
+            first,
+            others,
+            live: [0; 3],
+            pressure: [0; 3],
+            call_pressure: [0; 3],
+            calls: 0,
+        };
         self.live.clear();
         self.live_out(code, flow, block, &mut at);
         self.wishes.start_block();
         at.pressure = at.live;
-        let (first, end) = (flow.graph.first(block), flow.graph.end(block));
-        for inst in (first.0..end.0).rev() {
-            self.inst(code, Inst(inst), inst - first.0, flow.start(block), &mut at);
+        let first = flow.graph.first(block);
+        let Code { insts, ops, clobber_sets, .. } = &mut *code;
+        let infos = &insts.as_slice()[first.index()..=flow.graph.end(block).index()];
+        for pair in infos.windows(2).rev() {
+            at.offset -= 1;
+            let &[info, next] = pair else { continue };
+            let flags = info.flags();
+            if info.ops == next.ops && flags & flag::KILLS == 0 {
+                continue;
+            }
+            let ops = &mut ops.as_mut_slice()[info.ops.index()..next.ops.index()];
+            let clobbers = if flags & flag::KILLS != 0 { clobber_sets[info.clobbers()] } else { [0; 3] };
+            self.inst(Inst(first.0 + at.offset), flags, ops, clobbers, &mut at);
         }
         for &param in code.params(block) {
             let life = &mut self.lives[param];
@@ -335,15 +357,9 @@ impl NextUses {
     }
 
     /// Steps over one instruction, backwards.
-    fn inst(&mut self, code: &mut Code, inst: Inst, offset: u32, block_start: u32, at: &mut Point) {
-        let flags = code.insts[inst].flags();
-        let range = code.op_range(inst);
-        if range.is_empty() && flags & flag::KILLS == 0 {
-            return;
-        }
+    fn inst(&mut self, inst: Inst, flags: u8, ops: &mut [Op], clobbers: PerClass<u64>, at: &mut Point) {
         let Self { lives, live, wishes, .. } = self;
         let lives = lives.as_mut_slice();
-        let ops = &mut code.ops.as_mut_slice()[range];
         wishes.start_inst(inst);
         if flags & flag::DEFINES != 0 {
             for index in 0..ops.len() {
@@ -355,7 +371,7 @@ impl NextUses {
                 let life = &mut lives[op.value.index()];
                 let distance = core::mem::replace(&mut life.distance, DEAD);
                 if distance != DEAD {
-                    ops[index].next = (distance + block_start).min(FAR);
+                    ops[index].next = (distance + at.start).min(FAR);
                     life.crosses_call |= life.calls != at.calls;
                     at.live[class] -= 1;
                     wishes.avoid_events(inst, life.events, class);
@@ -372,14 +388,14 @@ impl NextUses {
             }
         }
         if flags & flag::KILLS != 0 {
-            wishes.at_kill(code.clobber_sets[code.insts[inst].clobbers()], ops);
+            wishes.at_kill(clobbers, ops);
         }
         for op in ops.iter_mut().rev() {
             if !op.is_use() {
                 continue;
             }
             let class = op.class();
-            let distance = if op.want == Want::Stack { FAR } else { offset };
+            let distance = if op.want == Want::Stack { FAR } else { at.offset };
             let life = &mut lives[op.value.index()];
             life.used = true;
             if life.distance == DEAD {
@@ -390,7 +406,7 @@ impl NextUses {
                 at.pressure[class] = at.pressure[class].max(at.live[class]);
                 live.push(op.value);
             } else {
-                op.next = (life.distance + block_start).min(FAR);
+                op.next = (life.distance + at.start).min(FAR);
                 life.distance = distance.min(life.distance);
             }
             if life.wish != NO_REG && wishes.holds(op.value, class, life.wish) {

@@ -92,8 +92,16 @@ impl Edits {
         for &(op, value) in &by.forward.slot_operands {
             output.allocs[op.index()] = by.slot(slots, value);
         }
-        for block in on.flow.graph.blocks() {
-            for edge in on.flow.graph.succ_edges(block) {
+        for to in on.flow.graph.blocks() {
+            let edges = on.flow.graph.pred_edges(to);
+            if let &[only] = edges
+                && on.code.params(to).is_empty()
+                && !on.flow.is_back_edge(only)
+            {
+                // The block goes on with the registers as they are.
+                continue;
+            }
+            for &edge in edges {
                 self.edge(on, by, edge, slots);
             }
         }
@@ -115,7 +123,7 @@ impl Edits {
                 // From a place in the frame to another: the resolver knows how to go through a register.
                 self.parallel.clear();
                 self.parallel.add(Allocation::reg(store.from), slot, store.from.class());
-                self.resolve(on, by, [!0; 3], key(point, rank), slots);
+                self.resolve(on, by, Busy::All, key(point, rank), slots);
             } else {
                 self.push(key(point, rank), Allocation::reg(store.from), slot);
             }
@@ -173,8 +181,8 @@ impl Edits {
         let data = on.flow.graph.edge(edge);
         let counts = on.flow.graph.is_reachable(data.from) || !on.flow.graph.is_reachable(data.to);
         let params = on.code.params(data.to);
-        if !counts || !on.flow.graph.is_join(data.to) && params.is_empty() && !on.flow.is_back_edge(edge) {
-            // Never taken; or the target goes on with the registers as they are.
+        if !counts {
+            // Never taken.
             return;
         }
         let (entry, exit) = (by.forward.at_entry(data.to), by.forward.at_exit(data.from));
@@ -202,11 +210,7 @@ impl Edits {
         }
         self.add_memory_args(on, by, edge, slots);
         if !self.parallel.is_empty() {
-            let mut busy = [0; 3];
-            for &InReg { reg, .. } in entry.iter().chain(exit) {
-                busy[reg.class().index()] |= 1 << reg.hw_enc();
-            }
-            self.resolve(on, by, busy, edge_key(on, edge), slots);
+            self.resolve(on, by, Busy::Edge(exit, entry), edge_key(on, edge), slots);
         }
     }
 
@@ -225,8 +229,8 @@ impl Edits {
         }
     }
 
-    /// Orders the moves in `parallel` and lists them. `busy` registers hold something before or after them.
-    fn resolve(&mut self, on: &Input<'_>, by: &Decisions<'_>, busy: PerClass<u64>, key: u64, slots: &mut Slots) {
+    /// Orders the moves in `parallel` and lists them.
+    fn resolve(&mut self, on: &Input<'_>, by: &Decisions<'_>, busy: Busy<'_>, key: u64, slots: &mut Slots) {
         let mut temporaries = Helpers { machine: on.machine, used: by.forward.used, busy, slots, shape: by.shape };
         let pending = &mut self.pending;
         self.parallel.resolve(&mut temporaries, &mut |from, to| pending.push(Pending { key, from, to }));
@@ -259,11 +263,33 @@ fn edge_key(on: &Input<'_>, edge: Edge) -> u64 {
     }
 }
 
+/// The registers that hold something before or after parallel moves.
+#[derive(Clone, Copy)]
+enum Busy<'a> {
+    /// Those in use on either end of an edge.
+    Edge(&'a [InReg], &'a [InReg]),
+    /// It is not known which.
+    All,
+}
+
+impl Busy<'_> {
+    /// By number, those of the class.
+    fn of(self, class: usize) -> u64 {
+        match self {
+            Self::Edge(exit, entry) => {
+                let of_class = entry.iter().chain(exit).filter(|x| x.reg.class().index() == class);
+                of_class.fold(0, |mask, x| mask | 1 << x.reg.hw_enc())
+            }
+            Self::All => !0,
+        }
+    }
+}
+
 /// What parallel moves may use to help themselves.
 struct Helpers<'a> {
     machine: &'a Machine,
     used: PerClass<u64>,
-    busy: PerClass<u64>,
+    busy: Busy<'a>,
     slots: &'a mut Slots,
     shape: SlotShape,
 }
@@ -278,7 +304,7 @@ impl Temporaries for Helpers<'_> {
         if self.machine.scratch[c].is_some() {
             return self.machine.scratch[c];
         }
-        let free = self.machine.allocatable[c] & !self.busy[c];
+        let free = self.machine.allocatable[c] & !self.busy.of(c);
         let cheap = free & (self.used[c] | !self.machine.dear[c]);
         let best = if cheap != 0 { cheap } else { free };
         (best != 0).then(|| PReg::new(best.trailing_zeros() as usize, class))

@@ -58,16 +58,22 @@ pub(super) enum Stuck {
 }
 
 impl Forward {
-    /// Allocates `inst`.
+    /// Allocates the current instruction, whose operands are `range`.
     #[inline]
-    pub(super) fn allocate_inst(&mut self, on: &Input<'_>, inst: Inst, allocs: &mut [Allocation]) -> Result<(), Error> {
-        let flags = on.code.insts[inst].flags();
+    pub(super) fn allocate_inst(
+        &mut self,
+        on: &Input<'_>,
+        flags: u8,
+        range: core::ops::Range<usize>,
+        allocs: &mut [Allocation],
+    ) -> Result<(), Error> {
+        let inst = self.inst;
+        let first = range.start;
+        let ops = &on.code.ops.as_slice()[range];
         if flags & !(flag::DEFINES | flag::REUSE | flag::TERMINATOR) == 0 {
-            return self.simple(on, inst, flags, allocs).map_err(|class| Error::TooManyLiveRegs { inst, class });
+            let places = &mut allocs[first..first + ops.len()];
+            return self.simple(on, flags, ops, places).map_err(|class| Error::TooManyLiveRegs { inst, class });
         }
-        let ops = on.code.op_range(inst);
-        let first = ops.start;
-        let ops = &on.code.ops.as_slice()[ops];
         if flags & flag::HARD == 0 {
             return self.general(on, ops, first, flags, allocs).map_err(|stuck| stuck.at(inst));
         }
@@ -89,18 +95,11 @@ impl Forward {
 
     /// Early uses and late definitions in registers, and reuse.
     #[inline]
-    fn simple(&mut self, on: &Input<'_>, inst: Inst, flags: u8, allocs: &mut [Allocation]) -> Result<(), RegClass> {
-        let range = on.code.op_range(inst);
-        if range.is_empty() {
-            return Ok(());
-        }
-        let first = range.start;
-        let ops = &on.code.ops.as_slice()[range.clone()];
+    fn simple(&mut self, on: &Input<'_>, flags: u8, ops: &[Op], places: &mut [Allocation]) -> Result<(), RegClass> {
         if flags & flag::REUSE != 0 {
-            return self.simple_reuse(on, ops, first, allocs);
+            return self.simple_reuse(on, ops, places);
         }
-        let places = &mut allocs[range];
-        let avoid = on.next_uses.wishes.avoid[inst];
+        let avoid = on.next_uses.wishes.avoid[self.inst];
         let mut read = [0; 3];
         for (op, place) in ops.iter().zip(places.iter_mut()) {
             if op.is_use() {
@@ -175,16 +174,10 @@ impl Forward {
     }
 
     /// The same, where a definition reuses a use's register.
-    fn simple_reuse(
-        &mut self,
-        on: &Input<'_>,
-        ops: &[Op],
-        first: usize,
-        allocs: &mut [Allocation],
-    ) -> Result<(), RegClass> {
+    fn simple_reuse(&mut self, on: &Input<'_>, ops: &[Op], places: &mut [Allocation]) -> Result<(), RegClass> {
         let avoid = on.next_uses.wishes.avoid[self.inst];
         let mut claims = Claims::default();
-        for (op, place) in ops.iter().zip(&mut allocs[first..]) {
+        for (op, place) in ops.iter().zip(places.iter_mut()) {
             if op.is_use() {
                 self.simple_use(on, *op, place, &avoid, &mut claims.read)?;
                 if op.role & REUSED != 0 {
@@ -196,13 +189,13 @@ impl Forward {
                 *place = ignored(*op);
             }
         }
-        self.reuse(on, ops, first, allocs, &mut claims).map_err(|stuck| match stuck {
+        self.reuse(on, ops, 0, places, &mut claims).map_err(|stuck| match stuck {
             Stuck::OutOfRegisters(class) => class,
             // Nothing is overwritten here that could be in the way.
             Stuck::Bad(_) => RegClass::Int,
         })?;
         self.drop_dead_uses(ops);
-        self.simple_defs(on, ops, &mut allocs[first..], &avoid, claims.defined)
+        self.simple_defs(on, ops, places, &avoid, claims.defined)
     }
 
     /// Any instruction.
@@ -283,15 +276,16 @@ impl Forward {
     ) -> Result<(), Stuck> {
         let mut pending = core::mem::take(&mut self.pending);
         pending.clear();
+        let mut any_in_frame = false;
         for (k, op) in ops.iter().enumerate() {
             if op.is_use() && op.want == Want::Fixed {
                 let class = op.class();
                 if op.is_late() && claims.killed[class] & bit(op.reg) != 0 {
                     return Err(self.bad(k, "a late use is fixed to a register that the instruction overwrites"));
                 }
-                let conflict = ops.iter().any(|o| {
-                    o.is_use() && o.want == Want::Fixed && o.reg == op.reg && o.value != op.value && o.class() == class
-                });
+                let is_same = |o: &Op| o.is_use() && o.want == Want::Fixed && o.reg == op.reg && o.class() == class;
+                let is_again = claims.read[class] & bit(op.reg) != 0;
+                let conflict = is_again && ops[..k].iter().any(|o| is_same(o) && o.value != op.value);
                 if conflict || claims.early_fixed[class] & bit(op.reg) != 0 {
                     return Err(self.bad(k, "its register is needed for another value at the same time"));
                 }
@@ -303,18 +297,17 @@ impl Forward {
                 if op.role & REUSED != 0 {
                     claims.reused[class] |= bit(op.reg);
                 }
+                any_in_frame |= on.machine.stack[class] & bit(op.reg) != 0;
                 pending.push(OpIndex::new(k));
             }
         }
-        // Those in the frame first: they may need a register to go through, and none is settled yet.
-        pending.sort_unstable_by_key(|&k| {
-            let op = ops[k.index()];
-            (on.machine.stack[op.class()] & bit(op.reg) == 0, k.0)
-        });
-        let any_in_frame = pending.first().is_some_and(|&k| {
-            let op = ops[k.index()];
-            on.machine.stack[op.class()] & bit(op.reg) != 0
-        });
+        if any_in_frame {
+            // Those in the frame first: they may need a register to go through, and none is settled yet.
+            pending.sort_unstable_by_key(|&k| {
+                let op = ops[k.index()];
+                (on.machine.stack[op.class()] & bit(op.reg) == 0, k.0)
+            });
+        }
         loop {
             if pending.is_empty() && any_in_frame {
                 // One that had to wait for its place in the frame may since have gone through a register that was settled.

@@ -33,7 +33,7 @@ pub(crate) use spills::{EVERYWHERE, Memory, Spill, What};
 
 use crate::Error;
 use crate::cfg::{Edge, FlowGraph, Loop};
-use crate::code::{Code, NO_REG, Op, OpIndex, Value};
+use crate::code::{Code, NO_REG, Op, OpIndex, Value, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass};
 use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses};
@@ -323,11 +323,16 @@ impl Forward {
             Some(from) => self.go_on_from(block, from),
             None => self.enter_block(on, block, header_of),
         }
-        let (start, end) = (on.flow.graph.first(block), on.flow.graph.end(block));
-        for inst in start.0..end.0 {
+        let (first, end) = (on.flow.graph.first(block), on.flow.graph.end(block));
+        let infos = &on.code.insts.as_slice()[first.index()..=end.index()];
+        for (inst, pair) in (first.0..).zip(infos.windows(2)) {
             self.inst = Inst(inst);
-            self.pos = on.flow.start(block) + (inst - start.0);
-            self.allocate_inst(on, Inst(inst), allocs)?;
+            if let &[info, next] = pair
+                && (info.ops != next.ops || info.flags() & flag::KILLS != 0)
+            {
+                self.allocate_inst(on, info.flags(), info.ops.index()..next.ops.index(), allocs)?;
+            }
+            self.pos += 1;
         }
         self.exit[block] = self.record_state();
         self.in_regs = self.exit[block];
@@ -394,9 +399,11 @@ impl Forward {
     /// Sets `until` as of the block's start.
     fn expect_uses(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
         let start = on.flow.start(block);
-        for LiveIn { value, distance } in on.next_uses.live_in_or_used(block) {
-            let until = &mut self.until[value];
-            until.next = until.round.min((start + distance).min(FAR));
+        let (live, further) = on.next_uses.live_in_or_used(block);
+        let until = self.until.as_mut_slice();
+        for &LiveIn { value, distance } in live {
+            let until = &mut until[value.index()];
+            until.next = until.round.min(FAR).min(distance + further + start);
         }
         for &param in on.code.params(block) {
             let distance = on.next_uses.param_distance[param];
@@ -415,8 +422,9 @@ impl Forward {
 
     /// Sets `until` as it is between blocks.
     fn expect_nothing(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
-        for LiveIn { value, .. } in on.next_uses.live_in_or_used(block) {
-            let until = &mut self.until[value];
+        let until = self.until.as_mut_slice();
+        for live in on.next_uses.live_in_or_used(block).0 {
+            let until = &mut until[live.value.index()];
             until.next = until.round;
         }
         for &LiveIn { value, .. } in header_of.map_or(&[][..], |of| on.loops.live_through(of)) {
