@@ -5,9 +5,10 @@
 //! edge happen at once; [`ParallelMoves`] puts them in order. They go to the start of the target if nothing else leads there, else
 //! before the branch of the source.
 //!
-//! At one point of the code, edits come in the order of [`Rank`]. A sort by point, rank and number of the edit gives the output's list.
+//! At one point of the code, edits come in the order of [`Rank`]. A sort by point, rank and number of the edit gives the output's list:
+//! they are dealt out by instruction, and the few at each instruction are sorted.
 //!
-//! Cost: linear in edits and in edges × registers, but for the sort.
+//! Cost: linear in edits, in instructions, and in edges × registers.
 
 use super::forward::{Forward, InReg, Input};
 use super::spill_sets::SpillSets;
@@ -48,16 +49,24 @@ struct Pending {
 }
 
 fn key(point: ProgPoint, rank: Rank) -> u64 {
-    u64::from(point.to_index()) << 3 | rank as u64
+    u64::from(point.to_index()) << RANK_BITS | rank as u64
 }
+
+const RANK_BITS: u32 = 3;
 
 /// Edits are numbered in this many bits to make their keys unique: 32 bits of point and 3 of rank leave so many.
 const NUMBER_BITS: u32 = 29;
+
+/// Above the number, the rank, and whether it is before or after: the instruction.
+const INST_SHIFT: u32 = NUMBER_BITS + RANK_BITS + 1;
 
 /// The pass, with its storage.
 #[derive(Debug, Default)]
 pub(crate) struct Edits {
     pending: Vec<Pending>,
+    /// The same in order, and where each instruction's end.
+    sorted: Vec<Pending>,
+    ends: Vec<u32>,
     parallel: ParallelMoves,
 }
 
@@ -137,10 +146,7 @@ impl Edits {
         if self.pending.len() > limits::MAX_EDITS {
             return Err(Error::TooLarge { what: "moves", limit: limits::MAX_EDITS });
         }
-        for (number, edit) in self.pending.iter_mut().enumerate() {
-            edit.key = edit.key << NUMBER_BITS | number as u64;
-        }
-        self.pending.sort_unstable_by_key(|edit| edit.key);
+        self.sort(on.code.insts.len() - 1);
         self.write(on.machine, output);
         Ok(())
     }
@@ -148,9 +154,9 @@ impl Edits {
     /// The edits of the output, in order, each with its point; those of the second kind lead into a block, and what they do has been
     /// done in the registers at its entry.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (ProgPoint, bool, Allocation, Allocation)> + '_ {
-        self.pending.iter().map(|edit| {
+        self.sorted.iter().map(|edit| {
             let leads_in = (edit.key >> NUMBER_BITS & 7) <= Rank::EdgeIn as u64;
-            let point = ProgPoint::from_index((edit.key >> (3 + NUMBER_BITS)) as u32);
+            let point = ProgPoint::from_index((edit.key >> (RANK_BITS + NUMBER_BITS)) as u32);
             (point, leads_in, edit.from, edit.to)
         })
     }
@@ -161,17 +167,44 @@ impl Edits {
         }
     }
 
+    /// Puts the edits in order.
+    fn sort(&mut self, insts: usize) {
+        let inst = |edit: &Pending| (edit.key >> (RANK_BITS + 1)) as usize;
+        self.ends.clear();
+        self.ends.resize(insts, 0);
+        for edit in &self.pending {
+            self.ends[inst(edit)] += 1;
+        }
+        let mut end = 0;
+        for count in &mut self.ends {
+            // Where the instruction's edits start, until they have been dealt out.
+            end += core::mem::replace(count, end);
+        }
+        self.sorted.clear();
+        self.sorted.extend_from_slice(&self.pending);
+        for (number, edit) in self.pending.iter().enumerate() {
+            let at = &mut self.ends[inst(edit)];
+            self.sorted[*at as usize] = Pending { key: edit.key << NUMBER_BITS | number as u64, ..*edit };
+            *at += 1;
+        }
+        for same in self.sorted.chunk_by_mut(|a, b| a.key >> INST_SHIFT == b.key >> INST_SHIFT) {
+            if same.len() > 1 {
+                same.sort_unstable_by_key(|edit| edit.key);
+            }
+        }
+    }
+
     fn write(&mut self, machine: &Machine, output: &mut Output) {
         let in_frame = |place: Allocation| place.as_reg().is_none_or(|reg| machine.is_stack(reg));
         let stats = &mut output.stats;
         output.edits.clear();
-        for &Pending { key, from, to } in &self.pending {
+        for &Pending { key, from, to } in &self.sorted {
             match (in_frame(from), in_frame(to)) {
                 (false, false) => stats.moves += 1,
                 (false, true) => stats.spills += 1,
                 (true, _) => stats.reloads += 1,
             }
-            let point = ProgPoint::from_index((key >> (3 + NUMBER_BITS)) as u32);
+            let point = ProgPoint::from_index((key >> (RANK_BITS + NUMBER_BITS)) as u32);
             output.edits.push((point, Edit::Move { from, to }));
         }
     }
