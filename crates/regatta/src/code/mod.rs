@@ -18,7 +18,7 @@ mod fold;
 pub(crate) use fold::Fold;
 
 use crate::Error;
-use crate::cfg::{Edge, Graph};
+use crate::cfg::{Edge, Graph, Nature};
 use crate::ir::entity::{EntityIndex, TypedVec, entity};
 use crate::ir::{
     Block, Function, Inst, Machine, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, PerClass,
@@ -378,6 +378,18 @@ impl Code {
 
     fn op_range_so_far(&self, inst: Inst) -> core::ops::Range<usize> {
         self.insts[inst].ops.index()..self.ops.len()
+    }
+
+    /// What a block does that says how likely control comes there. `func` is the function that this was filled with.
+    pub(crate) fn nature(&self, func: &impl Function, graph: &Graph, block: Block) -> Nature {
+        let (first, end) = (graph.first(block).0, graph.end(block).0);
+        if graph.succ_count(block) == 0 && !func.is_ret(Inst(end - 1)) {
+            Nature::Traps
+        } else if (first..end).any(|inst| self.insts[Inst(inst)].flags() & flag::CALL != 0) {
+            Nature::Calls
+        } else {
+            Nature::Plain
+        }
     }
 
     /// Reads the operands of `inst`; returns its flags as far as they follow from these.
