@@ -9,10 +9,11 @@
 //! is in a register when it starts, or the sum of the cheapest ways below. Whether the whole comes cheaper than the one store, the
 //! definition's block tells.
 //!
-//! Where frequencies are no more than the depth of loops, blocks with nothing else between them count the same, and there is nothing to gain.
+//! Where frequencies are no more than the depth of loops, blocks between which no loop begins or ends count the same, and there is
+//! nothing to gain.
 //!
-//! Cost: the blocks of these trees, times the registers at a block's entry, and a sort of each. Over all values of a function, blocks are limited
-//! to [`STEPS`] for each instruction and block; what comes behind is stored once.
+//! Cost: the blocks of these trees, times the registers at a block's entry, and a sort of each. Over all values of a function, blocks are
+//! limited to [`STEPS`] for each instruction and block; what comes behind is stored once.
 
 use crate::code::Value;
 use crate::ir::Block;
