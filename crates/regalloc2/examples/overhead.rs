@@ -67,7 +67,8 @@ fn measure(
     reps: u32,
 ) -> Result<Times, Box<dyn Error>> {
     let options = RegallocOptions { algorithm, ..RegallocOptions::default() };
-    let options_inside = Options { algorithm: inside, ..Options::default() };
+    let frequencies = regatta::FrequencyModel::Estimated;
+    let options_inside = Options { algorithm: inside, frequencies, ..Options::default() };
     let (mut ctx, mut context) = (Ctx::default(), Context::default());
     let mut times = Times::with_capacity(problems.len());
     for problem in problems {

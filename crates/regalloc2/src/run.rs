@@ -64,7 +64,9 @@ pub fn run_with_ctx<'a, F: Function>(
         Algorithm::Ion => regatta::Algorithm::Thorough,
         Algorithm::Fastalloc => regatta::Algorithm::Quick,
     };
-    let options_inside = regatta::Options { algorithm, ..regatta::Options::default() };
+    // The interface has no way to tell how often blocks are executed.
+    let frequencies = regatta::FrequencyModel::Estimated;
+    let options_inside = regatta::Options { algorithm, frequencies, ..regatta::Options::default() };
     let Ctx { output, inner } = ctx;
     // Regatta fills the vectors that the client sees.
     output.swap_storage(&mut inner.output);

@@ -11,6 +11,12 @@ use support::{Client, corpus, in_regattas_form};
 const ALGORITHMS: [(Algorithm, regatta::Algorithm); 2] =
     [(Algorithm::Ion, regatta::Algorithm::Thorough), (Algorithm::Fastalloc, regatta::Algorithm::Quick)];
 
+/// What these options are for the library itself.
+fn options_inside(algorithm: regatta::Algorithm) -> regatta::Options {
+    let frequencies = regatta::FrequencyModel::Estimated;
+    regatta::Options { algorithm, frequencies, ..regatta::Options::default() }
+}
+
 fn options(algorithm: Algorithm) -> RegallocOptions {
     RegallocOptions { algorithm, validate_ssa: true, ..RegallocOptions::default() }
 }
@@ -44,7 +50,7 @@ fn every_checker_accepts_every_allocation() {
                 ra2::check(&problem, &output).unwrap_or_else(|why| panic!("{name} function {n}, {algorithm:?}: {why}"));
 
                 // And it is what the library itself would say.
-                let options = regatta::Options { algorithm: inside, ..regatta::Options::default() };
+                let options = options_inside(inside);
                 let mut direct = regatta::run(&problem.func, &problem.env, &options).expect("allocated before");
                 direct.stats = regatta::Stats::default();
                 assert!(output == direct, "{name} function {n}, {algorithm:?}");
@@ -89,7 +95,7 @@ fn the_face_asks_nothing_of_the_heap() {
     let (mut ctx, mut inside) = (Ctx::default(), regatta::Context::default());
     for (algorithm, direct) in ALGORITHMS {
         let options = RegallocOptions { algorithm, ..RegallocOptions::default() };
-        let options_inside = regatta::Options { algorithm: direct, ..regatta::Options::default() };
+        let options_inside = options_inside(direct);
         for problem in &problems {
             let ours = allocation_counter::measure(|| {
                 run_with_ctx(&Client(&problem.func), &problem.env, &options, &mut ctx).expect("allocatable");

@@ -219,6 +219,32 @@ pub enum SlotLayout {
     Probed,
 }
 
+/// How often each block is believed to be executed, of a function that does not say
+/// ([`Function::block_frequency`]).
+///
+/// ```
+/// use regatta::{FrequencyModel, Options};
+///
+/// let options = Options { frequencies: FrequencyModel::Estimated, ..Options::default() };
+/// assert_ne!(options, Options::default());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FrequencyModel {
+    /// Ten times for each loop around it, of which at most six count. Both sides of a branch are as frequent as the
+    /// branch.
+    #[default]
+    LoopDepth,
+    /// The same where registers are assigned; but where spilled values are stored, once or at several points, is
+    /// decided by an estimate of the flow of control, between 10⁻⁹ and 10⁶ times for each time that the function is
+    /// executed. A branch shares its frequency out among its successors: those that call get less than those that do
+    /// not, those that leave a loop less than those that do not, and those at whose end the program is over almost
+    /// nothing. A loop is executed ten times each time that it is entered. Fewer stores are executed so, and there may
+    /// be more of them in the code. The SSA allocator alone knows this model; for functions in which a loop has several
+    /// entries, it is `LoopDepth`.
+    Estimated,
+}
+
 /// How to allocate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Options {
@@ -226,6 +252,8 @@ pub struct Options {
     pub algorithm: Algorithm,
     /// How the backtracking allocator lays out spill slots.
     pub slot_layout: SlotLayout,
+    /// How often blocks are believed to be executed, if the function does not say.
+    pub frequencies: FrequencyModel,
     /// Look for everything that can be wrong with the input first ([`check::validate`]). Without it, the allocator
     /// reports only what it meets, and wrong input may give a wrong answer.
     pub validate: bool,
@@ -268,13 +296,14 @@ pub fn run_with_ctx<'a>(
         check::validate(func, env)?;
     }
     let Context { output, second, ssa, backtracking } = context;
+    let frequencies = options.frequencies;
     let result = match options.algorithm {
-        Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, output),
-        Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, output),
+        Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, frequencies, output),
+        Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, frequencies, output),
         Algorithm::Backtracking => backtracking.run(func, env, options.slot_layout, output),
         Algorithm::Best => {
             let results = (
-                ssa.run(func, env, ssa::Effort::Thorough, output),
+                ssa.run(func, env, ssa::Effort::Thorough, frequencies, output),
                 backtracking.run(func, env, options.slot_layout, second),
             );
             let price = |output: &Output| {

@@ -2,7 +2,7 @@
 //!
 //! `REGATTA_SEEDS=N` runs N of them rather than a few thousand, `REGATTA_FIRST_SEED=S` starts at another one.
 
-use regatta::{Algorithm, Context, Options, Problem, check, run, run_with_ctx, text};
+use regatta::{Algorithm, Context, FrequencyModel, Options, Problem, check, run, run_with_ctx, text};
 use regatta_compare::ra2;
 use regatta_testing::random;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,9 +13,10 @@ fn setting(name: &str, default: u64) -> u64 {
 
 fn try_one(problem: &Problem, algorithms: &[Algorithm], context: &mut Context) -> Result<(), String> {
     check::validate(&problem.func, &problem.env).map_err(|error| format!("validator: {error}"))?;
-    for &algorithm in algorithms {
-        let options = Options { algorithm, ..Options::default() };
-        let name = algorithm.name();
+    let models = [FrequencyModel::LoopDepth, FrequencyModel::Estimated];
+    for (&algorithm, frequencies) in algorithms.iter().flat_map(|algorithm| models.map(|model| (algorithm, model))) {
+        let options = Options { algorithm, frequencies, ..Options::default() };
+        let name = format!("{}, {frequencies:?}", algorithm.name());
         let used = run_with_ctx(&problem.func, &problem.env, &options, context).map_err(|e| format!("{name}: {e}"))?;
         check::check(&problem.func, &problem.env, used).map_err(|faults| format!("{name}: {faults}"))?;
         ra2::check(problem, used).map_err(|error| format!("{name}: {error}"))?;

@@ -2,7 +2,8 @@
 //! instructions.
 
 use regatta::{
-    Algorithm, Error, Func, FuncBuilder, MachineEnv, Operand, Options, PReg, PRegSet, RegClass, VReg, check, run,
+    Algorithm, Edit, Error, FrequencyModel, Func, FuncBuilder, InstData, MachineEnv, Operand, Options, PReg, PRegSet,
+    RegClass, VReg, check, run,
 };
 
 fn env(registers: usize) -> MachineEnv {
@@ -132,4 +133,32 @@ fn a_million_instructions() {
     let func = b.finish();
     assert!(func.insts.len() > 990_000, "{}", func.insts.len());
     allocate(&func, 8);
+}
+
+#[test]
+fn what_unlikely_blocks_alone_need_is_stored_in_them() {
+    let mut b = FuncBuilder::new();
+    let x = b.vreg(RegClass::Int);
+    let (entry, next, last) = (b.block(&[]), b.block(&[]), b.block(&[]));
+    let traps = [b.block(&[]), b.block(&[])];
+    b.op(entry, &[Operand::reg_def(x)]);
+    b.branch(entry, &[], &[(traps[0], &[]), (next, &[])]);
+    b.branch(next, &[], &[(traps[1], &[]), (last, &[])]);
+    b.ret(last, &uses(&[x]));
+    for trap in traps {
+        let spoils_all = PRegSet::from_class_mask(RegClass::Int, 3);
+        b.inst(trap, InstData { clobbers: spoils_all, ..InstData::default() });
+        b.branch(trap, &uses(&[x]), &[]);
+    }
+    let func = b.finish();
+    let stores_in = |frequencies| {
+        let options = Options { frequencies, validate: true, ..Options::default() };
+        let output = run(&func, &env(2), &options).expect("allocatable");
+        check::check(&func, &env(2), &output).expect("right");
+        let stores = output.edits.iter().filter(|(_, Edit::Move { to, .. })| to.is_stack());
+        let block_of = |inst| func.blocks.iter().position(|block| block.insts.iter().any(|at| at == inst));
+        stores.map(|(point, _)| block_of(point.inst()).expect("some block")).collect::<Vec<_>>()
+    };
+    assert_eq!(stores_in(FrequencyModel::LoopDepth), [entry.index()]);
+    assert_eq!(stores_in(FrequencyModel::Estimated), traps.map(|trap| trap.index()));
 }

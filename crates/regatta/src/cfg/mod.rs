@@ -33,7 +33,7 @@ mod positions;
 mod tests;
 
 pub(crate) use dominators::Dominators;
-pub(crate) use frequency::Frequencies;
+pub(crate) use frequency::{Frequencies, Nature};
 #[allow(unused_imports, reason = "for the passes that follow edges")]
 pub(crate) use graph::{Edge, EdgeData, Graph};
 pub(crate) use layout::Order;
@@ -42,7 +42,7 @@ pub(crate) use loops::{Loop, Loops};
 pub(crate) use positions::Positions;
 
 use crate::error::Error;
-use crate::ir::Function;
+use crate::ir::{Block, Function};
 
 /// A function's flow graph and everything that its shape says.
 #[derive(Debug, Default)]
@@ -75,5 +75,11 @@ impl FlowGraph {
         self.frequencies.run(func, &self.graph, &self.loops);
         self.positions.run(&self.graph, &self.order);
         Ok(())
+    }
+
+    /// Estimates how often each block is executed, if the client has not said, from what the blocks do.
+    pub(crate) fn estimate_frequencies(&mut self, nature: impl Fn(&Graph, Block) -> Nature) {
+        let graph = &self.graph;
+        self.frequencies.estimate(graph, &self.loops, &self.order, |block| nature(graph, block));
     }
 }

@@ -18,7 +18,7 @@ mod fold;
 pub(crate) use fold::Fold;
 
 use crate::Error;
-use crate::cfg::{Edge, Graph};
+use crate::cfg::{Edge, Graph, Nature};
 use crate::ir::entity::{EntityIndex, TypedVec, entity};
 use crate::ir::{
     Block, Function, Inst, Machine, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, PerClass,
@@ -382,6 +382,18 @@ impl Code {
             late[op.class()] += u32::from((op.is_def() || op.is_late()) && matches!(op.want, Want::Reg | Want::Reuse));
         }
         (0..3).any(|c| late[c] > 0 && 2 * late[c] > (machine.allocatable[c] & !clobbers[c]).count_ones())
+    }
+
+    /// What a block does that says how likely control comes there. `func` is the function that this was filled with.
+    pub(crate) fn nature(&self, func: &impl Function, graph: &Graph, block: Block) -> Nature {
+        let (first, end) = (graph.first(block).0, graph.end(block).0);
+        if graph.succ_count(block) == 0 && !func.is_ret(Inst(end - 1)) {
+            Nature::Traps
+        } else if (first..end).any(|inst| self.insts[Inst(inst)].flags() & flag::CALL != 0) {
+            Nature::Calls
+        } else {
+            Nature::Plain
+        }
     }
 
     /// Reads the operands of `inst`; returns its flags as far as they follow from these.

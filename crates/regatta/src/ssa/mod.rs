@@ -30,7 +30,6 @@ mod residence;
 mod spill_sets;
 mod stores;
 
-use crate::Error;
 use crate::cfg::FlowGraph;
 use crate::code::{Code, Fold};
 use crate::debug::{self, DebugLocations};
@@ -39,6 +38,7 @@ use crate::limits;
 use crate::live::{LoopLiveness, NextUses};
 use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
+use crate::{Error, FrequencyModel};
 use forward::Input;
 
 /// How often the thorough setting allocates a loop nest again.
@@ -76,11 +76,15 @@ impl SsaAllocator {
         func: &impl Function,
         env: &MachineEnv,
         effort: Effort,
+        frequencies: FrequencyModel,
         output: &mut Output,
     ) -> Result<(), Error> {
         let machine = Machine::new(env);
         self.flow.run(func)?;
         self.code.run(func, &machine, &self.flow.graph)?;
+        if frequencies == FrequencyModel::Estimated {
+            self.flow.estimate_frequencies(|graph, block| self.code.nature(func, graph, block));
+        }
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.next_uses.run(&mut self.code, &self.flow, &machine);
         // What is live on entry to the function has a use that its definition does not reach. (A list that was cut off may hide

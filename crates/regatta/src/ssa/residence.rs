@@ -27,9 +27,8 @@ impl<'a> Residents<'a> {
             stored.push(match store.place {
                 StorePlace::FromBranch(block) => (store.value, block, true),
                 StorePlace::After(inst) | StorePlace::Before(inst) | StorePlace::BeforeBranch(inst) => {
-                    let block = by.stores.starts[store.value].block;
-                    let is_first = on.flow.graph.first(block) == inst && store.place == StorePlace::Before(inst);
-                    (store.value, block, is_first)
+                    let is_first = on.flow.graph.first(store.block) == inst && store.place == StorePlace::Before(inst);
+                    (store.value, store.block, is_first)
                 }
             });
         }

@@ -1,11 +1,12 @@
 //! Where values that need memory are stored.
 //!
-//! A value is stored once, at a point that dominates all its reloads. The definition always is such a point, but a later one serves
-//! better: the definition may lie in a loop that the reloads are outside of, or on the hot side of a branch whose cold side reloads; and
-//! the later the store, the shorter the time for which the slot is occupied. So the walk goes from the block that dominates all reloads
-//! up the dominator tree to the definition, and of the blocks that the value enters in a register, or is defined in, the coldest is
-//! taken, the last of several. In that block, the store goes to the last chance: in front of the instruction that takes the value's last
-//! register away, which the forward pass has noted, or in front of the branch.
+//! A value is stored once, at a point that dominates all its reloads. The definition always is such a point, but a later one serves better:
+//! the definition may lie in a loop that the reloads are outside of, or on the hot side of a branch whose cold side reloads; and the later
+//! the store, the shorter the time for which the slot is occupied. So the walk goes from the block that dominates all reloads up the
+//! dominator tree to the definition, and of the blocks that the value enters in a register, or is defined in, the coldest is taken, the
+//! last of several. If several stores further down the tree come cheaper together ([`several`]), it is stored there instead. In each such
+//! block, the store goes to the last chance: in front of the instruction that takes the value's last register away, which the forward pass
+//! has noted, or in front of the branch.
 //!
 //! A value that a branch defines and that is not stored further on is stored at the start of the branch's successors, of the one that
 //! dominates the reloads or of all.
@@ -15,6 +16,8 @@
 //!
 //! Cost: for each spilled value at most [`MAX_STEPS`] steps up the dominator tree, and one for each loop beyond, times the registers at
 //! a block's entry.
+
+mod several;
 
 use super::forward::{Forward, Input, Memory, What};
 use crate::cfg::{Edge, Loop};
@@ -31,6 +34,8 @@ const MAX_STEPS: usize = 64;
 pub(crate) struct Store {
     pub(crate) value: Value,
     pub(crate) from: PReg,
+    /// The block that it is executed in.
+    pub(crate) block: Block,
     pub(crate) place: StorePlace,
 }
 
@@ -86,6 +91,7 @@ pub(crate) struct Stores {
     pub(crate) memory_args: Vec<MemoryArg>,
     /// The number of each parameter among those of its block.
     param_number: TypedVec<Value, u32>,
+    several: several::Several,
 }
 
 impl Stores {
@@ -98,6 +104,7 @@ impl Stores {
         }
         self.starts.reset(on.code.values.len(), Start::at(Block::invalid(), 0));
         self.list_memory_args(on, forward);
+        self.several.start(on);
         for index in 0..forward.spilled.len() {
             let value = forward.spilled[index];
             let def = on.code.values[value];
@@ -162,11 +169,18 @@ impl Stores {
     fn store(&mut self, on: &Input<'_>, forward: &Forward, value: Value) -> Start {
         let def = on.code.values[value];
         let block = self.coldest(on, forward, value);
+        if self.several.run(on, forward, value, on.flow.frequencies.best_guess(block)) {
+            for &block in &self.several.chosen {
+                let (from, place) = last_chance(on, forward, value, block);
+                self.stores.push(Store { value, from, block, place });
+            }
+            return at_definition(on, value);
+        }
         if def.on_branch && block == def.block {
             return self.behind_branch(on, forward, value);
         }
         let (from, place) = last_chance(on, forward, value, block);
-        self.stores.push(Store { value, from, place });
+        self.stores.push(Store { value, from, block, place });
         let first = on.flow.graph.first(block).0;
         match place {
             StorePlace::After(inst) | StorePlace::Before(inst) | StorePlace::BeforeBranch(inst) => {
@@ -184,7 +198,7 @@ impl Stores {
         let mut at = forward.spills[value].needed_by;
         let mut steps = 0;
         while at != def.block && at.is_valid() {
-            let frequency = on.flow.frequencies.of(at);
+            let frequency = on.flow.frequencies.best_guess(at);
             if frequency < coldest.0
                 && forward.at_entry(at).iter().any(|x| x.value == value && !on.machine.is_stack(x.reg))
             {
@@ -200,7 +214,7 @@ impl Stores {
             }
             at = on.flow.dominators.idom(at);
         }
-        if coldest.0 <= on.flow.frequencies.of(def.block) { coldest.1 } else { def.block }
+        if coldest.0 <= on.flow.frequencies.best_guess(def.block) { coldest.1 } else { def.block }
     }
 
     /// Stores a value that a branch defines, at the start of the successor through which all reloads are reached, or of each if there
@@ -213,7 +227,7 @@ impl Stores {
         let only = graph.succs(def.block).find(|&to| on.flow.dominators.dominates(to, needed_by));
         let mut first = u32::MAX;
         for to in graph.succs(def.block).filter(|&to| only.is_none_or(|only| only == to)) {
-            self.stores.push(Store { value, from, place: StorePlace::FromBranch(to) });
+            self.stores.push(Store { value, from, block: to, place: StorePlace::FromBranch(to) });
             first = first.min(on.flow.start(to));
         }
         let first = if first == u32::MAX { on.flow.start(def.block) } else { first };

@@ -1,0 +1,150 @@
+//! Storing one value at several points.
+//!
+//! One store dominates all reads, and if these are in rarely executed blocks here and there, in the cases of a switch say, what
+//! dominates them all may be executed more often than they are together. Then it is cheaper to store the value in each such block, or
+//! in what dominates a few of them.
+//!
+//! The blocks between the definition and the reads in the dominator tree are a tree themselves. Each read must have a store above it, or
+//! in its own block. From the leaves upwards, the cheapest way to see to all reads below a block is a store in that block, if the value
+//! is in a register when it starts, or the sum of the cheapest ways below. Whether the whole comes cheaper than the one store, the
+//! definition's block tells.
+//!
+//! Where frequencies are no more than the depth of loops, blocks between which no loop begins or ends count the same, and there is
+//! nothing to gain.
+//!
+//! Cost: the blocks of these trees, times the registers at a block's entry, and a sort of each. Over all values of a function, blocks are
+//! limited to [`STEPS`] for each instruction and block; what comes behind is stored once.
+
+use crate::code::Value;
+use crate::ir::Block;
+use crate::ir::entity::TypedVec;
+use crate::ssa::forward::{Forward, Input};
+use alloc::vec::Vec;
+
+/// How many blocks are looked at, for each instruction and block of the function.
+const STEPS: usize = 4;
+
+/// Several stores must cost less than this part of what one does: each also takes up room in the code.
+const WORTH_IT: f32 = 0.8;
+
+const NONE: u32 = u32::MAX;
+
+/// A block between a value's definition and its reads.
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    block: Block,
+    /// The node of its immediate dominator; [`NONE`] for the definition's block.
+    parent: u32,
+    /// What the stores below it cost.
+    below: f32,
+    /// Is the value read here?
+    is_read: bool,
+    /// Is it best stored here, or above?
+    is_stored: bool,
+}
+
+/// The step, with its storage.
+#[derive(Debug, Default)]
+pub(super) struct Several {
+    /// The node of each block; [`NONE`] for all between two values.
+    node_of: TypedVec<Block, u32>,
+    nodes: Vec<Node>,
+    by_position: Vec<u32>,
+    /// The blocks to store the value in, in the order of positions.
+    pub(super) chosen: Vec<Block>,
+    steps_left: usize,
+}
+
+impl Several {
+    /// Begins with another function.
+    pub(super) fn start(&mut self, on: &Input<'_>) {
+        if on.flow.frequencies.is_by_depth() {
+            return;
+        }
+        let blocks = on.flow.graph.num_blocks();
+        self.node_of.reset(blocks, NONE);
+        self.steps_left = STEPS * (blocks + on.code.insts.len());
+    }
+
+    /// Chooses where to store `value`, which one store at the cost `single` would serve. False if that is best.
+    pub(super) fn run(&mut self, on: &Input<'_>, forward: &Forward, value: Value, single: f32) -> bool {
+        self.chosen.clear();
+        let def = on.code.values[value];
+        if on.flow.frequencies.is_by_depth() || def.on_branch || !on.flow.graph.is_reachable(def.block) {
+            return false;
+        }
+        self.nodes.clear();
+        let is_whole = self.grow(on, forward, value, def.block);
+        for node in &self.nodes {
+            self.node_of[node.block] = NONE;
+        }
+        is_whole && self.choose(on, forward, value, single * WORTH_IT)
+    }
+
+    /// Finds the tree. False if there is none, or it is too large.
+    fn grow(&mut self, on: &Input<'_>, forward: &Forward, value: Value, def: Block) -> bool {
+        for (block, pos) in forward.reads_of(value) {
+            // What the moves of an edge read at the start of its target must have been stored before.
+            let at_start = pos <= on.flow.start(block) && block != def;
+            let mut at = if at_start { on.flow.dominators.idom(block) } else { block };
+            let mut below = NONE;
+            loop {
+                if at.is_invalid() || self.steps_left == 0 {
+                    return false;
+                }
+                self.steps_left -= 1;
+                let known = self.node_of[at];
+                let node = if known == NONE { self.nodes.len() as u32 } else { known };
+                if known == NONE {
+                    self.node_of[at] = node;
+                    self.nodes.push(Node { block: at, parent: NONE, below: 0.0, is_read: false, is_stored: false });
+                }
+                match self.nodes.get_mut(below as usize) {
+                    Some(below) => below.parent = node,
+                    None => self.nodes[node as usize].is_read = true,
+                }
+                if known != NONE || at == def {
+                    break;
+                }
+                below = node;
+                at = on.flow.dominators.idom(at);
+            }
+        }
+        true
+    }
+
+    /// Chooses blocks of the tree, if they cost less than `limit`.
+    fn choose(&mut self, on: &Input<'_>, forward: &Forward, value: Value, limit: f32) -> bool {
+        let nodes = &mut self.nodes;
+        self.by_position.clear();
+        self.by_position.extend(0..nodes.len() as u32);
+        // A block comes behind its dominators in the order of positions.
+        self.by_position.sort_unstable_by_key(|&node| on.flow.start(nodes[node as usize].block));
+        for &index in self.by_position.iter().rev() {
+            let Node { block, parent, below, is_read, .. } = nodes[index as usize];
+            if parent == NONE {
+                // The definition's block.
+                if is_read || below >= limit {
+                    return false;
+                }
+                continue;
+            }
+            let can_be_stored =
+                || forward.at_entry(block).iter().any(|x| x.value == value && !on.machine.is_stack(x.reg));
+            let below = if is_read { f32::INFINITY } else { below };
+            let here = on.flow.frequencies.best_guess(block);
+            let is_stored = here <= below && can_be_stored();
+            nodes[index as usize].is_stored = is_stored;
+            nodes[parent as usize].below += if is_stored { here } else { below };
+        }
+        for &index in &self.by_position {
+            let Node { block, parent, is_stored, .. } = nodes[index as usize];
+            let above = nodes.get(parent as usize).is_some_and(|parent| parent.is_stored);
+            if is_stored && !above {
+                self.chosen.push(block);
+            }
+            nodes[index as usize].is_stored |= above;
+        }
+        true
+    }
+}
