@@ -4,7 +4,7 @@ use super::places::{Kind, Place, Places};
 use super::program::{Col, Program};
 use super::values::{Op, Value, Values};
 use crate::cost::{self, CostModel};
-use regatta::{Inst, OperandConstraint, OperandKind, OperandPos, PRegSet, Problem};
+use regatta::{Block, Inst, OperandConstraint, OperandKind, OperandPos, PRegSet, Problem};
 use std::collections::BTreeMap;
 
 /// The program's costs are whole numbers: the price list times this.
@@ -77,7 +77,7 @@ impl<'a> Model<'a> {
             let mut previous = state;
             for inst in problem.func.blocks[block.index()].insts.iter() {
                 let weight = costs.weight(inst) * SCALE;
-                InstPart { model: &mut this, problem, inst, weight }.add(&previous);
+                InstPart { model: &mut this, problem, block, inst, weight }.add(&previous);
                 previous = this.after[inst.index()].clone();
             }
         }
@@ -212,6 +212,7 @@ fn reused_by<'o>(ops: &'o [Op], of: &Op) -> Option<&'o Op> {
 struct InstPart<'m, 'a, 'p> {
     model: &'m mut Model<'a>,
     problem: &'p Problem,
+    block: Block,
     inst: Inst,
     weight: f64,
 }
@@ -224,8 +225,8 @@ impl InstPart<'_, '_, '_> {
     fn add(&mut self, previous: &State) {
         let values = self.model.values;
         let ops = values.ops(self.inst);
-        self.add_before(ops);
-        self.add_gap(previous);
+        self.add_before(ops, previous);
+        self.add_gap(ops, previous);
         for op in ops.iter().filter(|op| op.operand.kind() == OperandKind::Use) {
             self.add_use(ops, op);
         }
@@ -236,14 +237,52 @@ impl InstPart<'_, '_, '_> {
         self.limit_early(ops);
     }
 
+    /// Can the client's slots hold values of this class? Those are overwritten, as spill slots are not.
+    fn has_fixed_slots(&self, value: Value) -> bool {
+        self.model.places_of(value).iter().any(|place| place.kind == Kind::FixedSlot)
+    }
+
+    /// Is this a place where a value may be stored? Within a block, all places cost the same, and nothing speaks against the
+    /// first: the start of the block, or behind the definition. What goes by several names in the next block may be
+    /// stored once more at the end.
+    fn stores(&self, value: Value) -> bool {
+        let insts = self.problem.func.blocks[self.block.index()].insts;
+        let defined = || {
+            let mut ops = self.model.values.ops(self.inst.prev()).iter();
+            ops.any(|op| op.value == value && op.operand.kind() == OperandKind::Def)
+        };
+        let copies = self.model.copies.get(&value).map_or(1, |copies| copies.1);
+        self.inst == insts.first()
+            || defined()
+            || self.inst == insts.last() && copies > 1
+            || self.has_fixed_slots(value)
+    }
+
+    /// Is this a place where a value may be loaded? Nothing speaks against the last place in the block: before a use, or
+    /// before the end.
+    fn loads(&self, ops: &[Op], value: Value) -> bool {
+        let insts = self.problem.func.blocks[self.block.index()].insts;
+        let used = ops.iter().any(|op| op.value == value);
+        used || self.inst == insts.last() || self.has_fixed_slots(value)
+    }
+
     /// What may be where before the instruction.
-    fn add_before(&mut self, ops: &[Op]) {
+    fn add_before(&mut self, ops: &[Op], previous: &State) {
         let clobbers = *self.clobbers();
         for &value in self.model.values.live_in(self.inst) {
             let uses = || ops.iter().filter(|op| op.value == value && op.operand.kind() == OperandKind::Use);
             let used = uses().next().is_some();
             // What the instruction does not read and does not leave need not be there.
-            let mut cols = self.model.anywhere(value, |place| used || !place.is_in(&clobbers));
+            let stores = self.stores(value);
+            let possible = |place: &Place| match place.kind {
+                Kind::Memory => stores,
+                _ => used || !place.is_in(&clobbers),
+            };
+            let mut cols = self.model.anywhere(value, possible);
+            if let (false, Some(memory)) = (stores, cols.last_mut()) {
+                // What is in memory remains there.
+                *memory = previous.get(&value).and_then(|cols| cols.last().copied().flatten());
+            }
             let places = self.model.places.of(self.model.values.class(value));
             for (place, col) in places.iter().zip(&mut cols) {
                 let named = |op: &Op| match op.operand.constraint() {
@@ -274,17 +313,16 @@ impl InstPart<'_, '_, '_> {
     }
 
     /// The moves, loads and stores between what is before (`previous`) and the instruction.
-    fn add_gap(&mut self, previous: &State) {
+    fn add_gap(&mut self, ops: &[Op], previous: &State) {
         let weight = self.weight;
         let state = self.model.before[self.inst.index()].clone();
         for (value, cols) in state {
             let places = self.model.places_of(value).to_vec();
             let nowhere = vec![None; places.len()];
             let from = previous.get(&value).unwrap_or(&nowhere);
+            let (loads, stores) = (self.loads(ops, value), self.stores(value));
             let program = &mut self.model.program;
-            let load = program.column(weight * (cost::LOAD - cost::MOVE), 0, 1);
-            let most_stored = cols.last().copied().flatten().map_or(0.0, |col| program.high(col));
-            let store = program.column(weight * cost::STORE, 0, most_stored as i64);
+            let load = loads.then(|| program.column(weight * (cost::LOAD - cost::MOVE), 0, 1));
             let on_stack = |stack: bool| {
                 let cols = places.iter().zip(from).filter(move |(place, _)| place.on_stack() == stack);
                 cols.filter_map(|(_, col)| *col)
@@ -292,15 +330,14 @@ impl InstPart<'_, '_, '_> {
             let mut into = vec![None; places.len()];
             for (n, (place, col)) in places.iter().zip(&cols).enumerate() {
                 let Some(col) = *col else { continue };
-                let stays = from[n].map(|col| (col, -1.0));
-                if place.kind == Kind::Memory {
-                    program.at_most([(col, 1.0), (store, -1.0)].into_iter().chain(stays).collect(), 0.0);
+                if place.kind == Kind::Memory && !stores {
                     continue;
                 }
                 let most = program.high(col);
                 let price = if place.on_stack() { cost::STORE } else { cost::MOVE };
                 let written = program.column(weight * price, 0, most as i64);
                 into[n] = Some(written);
+                let stays = from[n].map(|col| (col, -1.0));
                 program.at_most([(col, 1.0), (written, -1.0)].into_iter().chain(stays).collect(), 0.0);
                 // It comes from another register, or from the same pool's; or it is loaded first.
                 let sources = places
@@ -308,11 +345,10 @@ impl InstPart<'_, '_, '_> {
                     .enumerate()
                     .zip(from)
                     .filter(|((at, source), _)| !source.on_stack() && (*at != n || source.seats() > 1));
-                let sources = sources.filter_map(|(_, col)| *col).chain([load]).map(|col| (col, -most));
+                let sources = sources.filter_map(|(_, col)| *col).chain(load).map(|col| (col, -most));
                 program.at_most([(written, 1.0)].into_iter().chain(sources).collect(), 0.0);
             }
-            let sources = on_stack(false).chain([load]).map(|col| (col, -most_stored));
-            program.at_most([(store, 1.0)].into_iter().chain(sources).collect(), 0.0);
+            let Some(load) = load else { continue };
             program.at_most([(load, 1.0)].into_iter().chain(on_stack(true).map(|col| (col, -1.0))).collect(), 0.0);
             // A load goes to a register, be it on the way to somewhere else.
             let loaded = places.iter().zip(&into).filter(|(place, _)| !place.on_stack());

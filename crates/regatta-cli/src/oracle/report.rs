@@ -98,6 +98,14 @@ pub(super) fn summary(all: &[Compared], worst: usize) -> String {
             Ok(Optimum { complaint: Some(complaint), .. }) => {
                 let _ = writeln!(out, "{} function {}: {complaint}", compared.file, compared.number);
             }
+            Ok(optimum) if !optimum.solved => {
+                let (columns, seconds) = (optimum.columns, compared.seconds);
+                let _ = writeln!(
+                    out,
+                    "{} function {}: gave up on {columns} columns after {seconds:.0} s",
+                    compared.file, compared.number
+                );
+            }
             Ok(_) => {}
         }
     }
