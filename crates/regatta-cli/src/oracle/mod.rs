@@ -1,4 +1,43 @@
 //! `regatta oracle`: what the cheapest allocation of a small function costs.
+//!
+//! An allocator is compared with other allocators, for want of something better. For small functions there is something
+//! better: the choice of where each value is at each point, written as an integer program and given to a solver, with the
+//! very price list that the benchmark uses ([`crate::cost`]). What remains between our cost and the optimum is what there
+//! is to gain; what the optimum does differently shows how.
+//!
+//! # The program
+//!
+//! Before each instruction, at the start of each block, and, as far as it is not the same, behind each instruction, there is
+//! a column for each value that is alive and each place: how many copies of the value are there, mostly 0 or 1 ([`model`]).
+//! Values may be in several places, and move anywhere between any two instructions.
+//!
+//! - **Between two instructions** a copy that was not there before must have been written: a move, if the value is in a
+//!   register before, else a load, which needs the value in memory. A store puts it there, and there it remains, since a value
+//!   never changes.
+//! - **An instruction** finds its uses in places that fit their constraints, leaves nothing in what it clobbers, and has room
+//!   for its definitions beside what lives on: late ones beside late uses, early ones beside all uses. A definition that
+//!   reuses a use's register takes the copy that was there.
+//! - **From block to block** what arrives is what left, under the names of the parameters. Each name needs a copy of its own.
+//! - **A dear register** that anything is ever in is paid once.
+//!
+//! # What the answer is worth
+//!
+//! The program permits everything that the checker does, so it gives a *lower bound*: [`Optimum::bound`]. It permits more in
+//! these regards:
+//!
+//! 1. Registers that nothing tells apart are one pool ([`places`]), and moves within a pool are free.
+//! 2. Values that exchange registers do so with one move each, where a third register or memory costs one more.
+//! 3. A value in memory goes over to a parameter in memory free of charge, as if they always shared a slot.
+//! 4. A move from memory to memory needs no free register.
+//!
+//! Therefore the solution is turned back into an allocation ([`decode`]): a second program names the registers of pools, as
+//! the first one filled them, paying for moves; slots are assigned and moves put in order. Both checkers must accept the result, and the
+//! benchmark prices it. Where that is the bound, the bound is exact, and is attained. It nearly always is. Where it is not, a third
+//! program with all registers apart gives a better bound, or a cheaper allocation, or both.
+//!
+//! Two things are taken from the allocations that the bound is about: several definitions of a value in one instruction, and
+//! locations that hold two parameters that are equal only by way of each other around a loop ([`values`]). Code that cannot be
+//! reached counts for nothing in the bound.
 
 mod decode;
 mod model;

@@ -141,12 +141,36 @@ pub(super) fn summary(all: &[Compared], worst: usize) -> String {
     let of_found = found.iter().map(|pair| pair.1).sum();
     table::add(&mut rows, figures("found", &found, of_found, parts));
     out += &(rows.trim_fmt() + "\n");
+    out += &open_cases(all);
     for (n, allocator) in allocators().into_iter().enumerate() {
         if worst > 0 {
             out += &losses(&solved, n, allocator.name(), worst);
         }
     }
     out
+}
+
+/// What is known of the functions that the solver gave up on.
+fn open_cases(all: &[Compared]) -> String {
+    let (mut count, mut bounds, mut cheapest) = (0, 0.0, 0.0);
+    let mut sums = [0.0; 5];
+    for compared in all {
+        let Some(optimum) = compared.optimum.as_ref().ok().filter(|optimum| !optimum.solved) else { continue };
+        let Some(costs) = compared.costs.iter().map(|cost| Some((*cost)?.total)).collect::<Option<Vec<f64>>>() else {
+            continue;
+        };
+        let found = optimum.found.as_ref().map(|(cost, _)| cost.total);
+        count += 1;
+        bounds += optimum.bound;
+        cheapest += costs.iter().copied().chain(found).fold(f64::INFINITY, f64::min);
+        sums.iter_mut().zip(&costs).for_each(|(sum, cost)| *sum += cost);
+    }
+    if count == 0 {
+        return String::new();
+    }
+    let sums = allocators().into_iter().zip(sums).map(|(allocator, sum)| format!(", {} {sum:.1}", allocator.name()));
+    let sums: String = sums.collect();
+    format!("given up on {count}: bounds {bounds:.1}, cheapest known {cheapest:.1}{sums}\n")
 }
 
 fn figures(name: &str, pairs: &[(f64, f64)], bounds: f64, parts: Parts) -> [String; 11] {

@@ -121,13 +121,16 @@ fn limits_and_fixed_places_hold() {
     assert_same(exact(tight, "block0: op def v0i fixed(p0i)  op use v0i reg, def v1i fixed(p0i)  ret"), 0.0);
 }
 
-/// No allocator goes below the bound, the oracle's own allocation included, and the checkers accept that.
-#[test]
-fn nobody_does_better_than_the_optimum() {
-    let (mut solved, mut exact, mut equal) = (0, 0, 0);
-    let small = (0..).map(|seed| (seed, random::problem(seed))).filter(|(_, problem)| problem.func.insts.len() <= 20);
-    for (seed, problem) in small.take(60) {
-        let compared = compare("random", seed as usize, &problem, Duration::from_secs(5));
+/// No allocator goes below the bound, the oracle's own allocation included, and the checkers accept that. Returns how many
+/// programs were solved, and how many bounds attained.
+fn nobody_does_better(seeds: impl Iterator<Item = u64>, max_insts: usize) -> (usize, usize) {
+    let (mut solved, mut attained) = (0, 0);
+    for seed in seeds {
+        let problem = random::problem(seed);
+        if problem.func.insts.len() > max_insts {
+            continue;
+        }
+        let compared = compare("random", seed as usize, &problem, Duration::from_secs(2));
         let optimum = match &compared.optimum {
             Ok(optimum) => optimum,
             Err(error) => panic!("seed {seed}: {error:#}"),
@@ -136,7 +139,6 @@ fn nobody_does_better_than_the_optimum() {
             if let Some(cost) = cost {
                 let (name, total) = (allocator.name(), cost.total);
                 assert!(total > optimum.bound - SAME, "seed {seed}: {name}: {total} below {}", optimum.bound);
-                equal += usize::from(total < optimum.bound + SAME);
             }
         }
         assert_eq!(optimum.complaint, None, "seed {seed}");
@@ -144,7 +146,21 @@ fn nobody_does_better_than_the_optimum() {
             assert!(cost.total > optimum.bound - SAME, "seed {seed}: {cost:?} below {}", optimum.bound);
         }
         solved += usize::from(optimum.solved);
-        exact += usize::from(optimum.is_exact());
+        attained += usize::from(optimum.is_exact());
     }
-    assert!(solved >= 50 && exact >= 40 && equal > 0, "{solved} solved, {exact} attained, {equal} by allocators");
+    (solved, attained)
+}
+
+#[test]
+fn nobody_does_better_than_the_optimum() {
+    let (solved, attained) = nobody_does_better(0..120, 14);
+    assert!(solved >= 20 && attained >= 15, "{solved} solved, {attained} attained");
+}
+
+/// The same at length, for whoever changes the program.
+#[test]
+#[ignore = "takes half an hour"]
+fn nobody_does_better_than_the_optimum_at_length() {
+    let (solved, attained) = nobody_does_better(1000..4000, 30);
+    println!("{solved} solved, {attained} attained");
 }
