@@ -178,6 +178,9 @@ pub(crate) struct OracleArgs {
     /// Take only functions of at least this many instructions
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) min_insts: usize,
+    /// Take only functions that have a loop
+    #[arg(long)]
+    pub(crate) loops: bool,
     /// Take at most this many functions of each file, evenly spread
     #[arg(long, value_name = "K")]
     pub(crate) sample: Option<usize>,

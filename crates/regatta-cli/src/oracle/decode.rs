@@ -10,7 +10,8 @@ use super::places::Kind;
 use super::values::{Value, Values, is_end};
 use anyhow::{Result, anyhow, ensure};
 use regatta::{
-    Allocation, Block, Edit, Function, Inst, OperandKind, Output, PReg, Problem, ProgPoint, RegClass, SpillSlot,
+    Allocation, Block, Edit, Function, Inst, OperandKind, Output, PReg, PRegSet, Problem, ProgPoint, RegClass,
+    SpillSlot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,8 @@ pub(super) fn decode(problem: &Problem, model: &Model<'_>, solution: &[i64]) -> 
     );
     let solved = Solved { model, solution };
     let memory = Memory::new(&solved);
+    let states = model.before.iter().chain(&model.after);
+    let written: PRegSet = states.flat_map(|state| solved.contents(state).into_keys()).collect();
     let mut slots = Slots::new(problem, &solved, &memory);
     let mut output = Output::default();
     let mut edits: Vec<(ProgPoint, Edit)> = Vec::new();
@@ -48,6 +51,7 @@ pub(super) fn decode(problem: &Problem, model: &Model<'_>, solution: &[i64]) -> 
                 held,
                 in_memory: memory.in_gap[inst.index()].clone(),
                 wanted: solved.contents(&model.before[inst.index()]),
+                written,
                 moves: Vec::new(),
             };
             gap.run(&memory.stored[inst.index()], &copies)?;
@@ -308,6 +312,8 @@ struct GapMoves<'g, 'm, 'a, 'p> {
     /// What is in its slot.
     in_memory: BTreeSet<Value>,
     wanted: Contents,
+    /// Registers that the allocation writes anyhow.
+    written: PRegSet,
     moves: Vec<(Allocation, Allocation)>,
 }
 
@@ -338,10 +344,13 @@ impl GapMoves<'_, '_, '_, '_> {
             // Registers exchange their values: one is saved elsewhere.
             let (&reg, _) = pending.first_key_value().ok_or_else(|| anyhow!("nothing is pending"))?;
             let value = self.held.get(&reg).copied().ok_or_else(|| anyhow!("{reg} is in its own way"))?;
-            match self.spare(value) {
+            let needed = |reg| self.is_needed(reg, &pending, &late_stores);
+            match self.spare(value, needed) {
                 Some(spare) => {
                     self.emit(Allocation::reg(reg), Allocation::reg(spare));
                     self.held.insert(spare, value);
+                    // Otherwise it would still seem to be needed where it was.
+                    self.held.remove(&reg);
                 }
                 None => {
                     let slot = Allocation::stack(self.slots.fresh(reg.class()));
@@ -404,7 +413,7 @@ impl GapMoves<'_, '_, '_, '_> {
             self.emit(from, to);
             return Ok(());
         }
-        if let Some(spare) = self.spare(value) {
+        if let Some(spare) = self.spare(value, |reg| self.held.contains_key(&reg)) {
             self.emit(from, Allocation::reg(spare));
             self.emit(Allocation::reg(spare), to);
             return Ok(());
@@ -487,14 +496,14 @@ impl GapMoves<'_, '_, '_, '_> {
         asked && !elsewhere
     }
 
-    /// A register that holds nothing of use, and costs nothing more.
-    fn spare(&self, value: Value) -> Option<PReg> {
+    /// A register that is not wanted, whose contents are not needed, and that costs nothing more.
+    fn spare(&self, value: Value, needed: impl Fn(PReg) -> bool) -> Option<PReg> {
         let class = self.solved.values().class(value);
         let scratch = self.problem.env.scratch_by_class[class.index()];
-        let free = |reg: &PReg| !self.wanted.contains_key(reg) && !self.held.contains_key(reg);
         let dear = self.problem.env.non_preferred_regs_by_class[class.index()];
-        let mut all = RegSet::allocatable(self.problem, class).filter(|reg| !dear.contains(*reg));
-        scratch.into_iter().chain(&mut all).find(free)
+        let saved = |reg: PReg| class == RegClass::Int && dear.contains(reg) && !self.written.contains(reg);
+        let mut all = RegSet::allocatable(self.problem, class).filter(|&reg| !saved(reg));
+        scratch.into_iter().chain(&mut all).find(|&reg| !self.wanted.contains_key(&reg) && !needed(reg))
     }
 }
 

@@ -51,7 +51,7 @@ mod values;
 use crate::allocators::{Allocator, Prepared, Runner};
 use crate::args::OracleArgs;
 use crate::cost::{Cost, CostModel};
-use crate::{Answer, input, progress, verdict};
+use crate::{Answer, input, loops, progress, verdict};
 use anyhow::{Context, Result, ensure};
 use model::{Model, SCALE};
 use rayon::prelude::*;
@@ -184,7 +184,10 @@ pub(crate) fn run(args: &OracleArgs) -> Result<Answer> {
         }
         if args.function.is_none() {
             let sizes = args.min_insts..=args.max_insts;
-            problems.retain(|(_, problem)| sizes.contains(&problem.func.insts.len()));
+            problems.retain(|(_, problem)| {
+                let func = &problem.func;
+                sizes.contains(&func.insts.len()) && (!args.loops || loops::nest(func).loops > 0)
+            });
             if let Some(sample) = args.sample {
                 problems = spread(problems, sample);
             }

@@ -66,10 +66,10 @@ pub(super) fn contradictions(all: &[Compared]) -> Vec<String> {
     wrong
 }
 
-/// The functions that count: whose program was solved, and which all allocators could allocate.
+/// The functions that count: whose optimum is known, and which all allocators could allocate.
 fn solved(all: &[Compared]) -> Vec<(&Compared, &Optimum, Vec<Cost>)> {
     let solved = all.iter().filter_map(|compared| {
-        let optimum = compared.optimum.as_ref().ok().filter(|optimum| optimum.solved)?;
+        let optimum = compared.optimum.as_ref().ok().filter(|optimum| is_known(compared, optimum))?;
         let costs: Option<Vec<Cost>> = compared.costs.iter().copied().collect();
         Some((compared, optimum, costs?))
     });
@@ -79,13 +79,12 @@ fn solved(all: &[Compared]) -> Vec<(&Compared, &Optimum, Vec<Cost>)> {
 /// All functions together.
 pub(super) fn summary(all: &[Compared], worst: usize) -> String {
     let solved = solved(all);
-    let exact = solved.iter().filter(|(_, optimum, _)| optimum.is_exact()).count();
     let failed = all.iter().filter(|compared| compared.optimum.is_err()).count();
     let free = solved.iter().filter(|(_, optimum, _)| optimum.bound < SAME).count();
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "{} functions; {} solved, {exact} of them with an allocation that attains the bound, {free} with bound 0; {} gave up, {failed} not expressible",
+        "{} functions: the optimum of {} is known, and 0 for {free} of them; {} open, {failed} not expressible",
         all.len(),
         solved.len(),
         all.len() - solved.len() - failed,
@@ -98,30 +97,22 @@ pub(super) fn summary(all: &[Compared], worst: usize) -> String {
             Ok(Optimum { complaint: Some(complaint), .. }) => {
                 let _ = writeln!(out, "{} function {}: {complaint}", compared.file, compared.number);
             }
-            Ok(optimum) if !optimum.solved => {
+            Ok(optimum) if !is_known(compared, optimum) => {
                 let (columns, seconds) = (optimum.columns, compared.seconds);
                 let _ = writeln!(
                     out,
-                    "{} function {}: gave up on {columns} columns after {seconds:.0} s",
-                    compared.file, compared.number
+                    "{} function {}: open, between {:.1} and {:.1}, with {columns} columns after {seconds:.0} s",
+                    compared.file,
+                    compared.number,
+                    optimum.bound,
+                    cheapest(compared),
                 );
             }
             Ok(_) => {}
         }
     }
-    let header = [
-        "",
-        "(c+1)/(b+1)",
-        "c/b",
-        "sum/sum",
-        "at the bound",
-        "0 at 0",
-        "moves",
-        "stores",
-        "loads",
-        "operands",
-        "saves",
-    ];
+    let header =
+        ["", "(c+1)/(o+1)", "c/o", "sum/sum", "optimal", "0 at 0", "moves", "stores", "loads", "operands", "saves"];
     let mut rows = table::new(&header, &[0]);
     let bounds: f64 = solved.iter().map(|(_, optimum, _)| optimum.bound).sum();
     for (n, allocator) in allocators().into_iter().enumerate() {
@@ -144,25 +135,26 @@ pub(super) fn summary(all: &[Compared], worst: usize) -> String {
     out += &open_cases(all);
     for (n, allocator) in allocators().into_iter().enumerate() {
         if worst > 0 {
-            out += &losses(&solved, n, allocator.name(), worst);
+            out += &losses(all, n, allocator.name(), worst);
         }
     }
     out
 }
 
-/// What is known of the functions that the solver gave up on.
+/// What is known of the functions whose optimum is not.
 fn open_cases(all: &[Compared]) -> String {
-    let (mut count, mut bounds, mut cheapest) = (0, 0.0, 0.0);
+    let (mut count, mut bounds, mut known) = (0, 0.0, 0.0);
     let mut sums = [0.0; 5];
     for compared in all {
-        let Some(optimum) = compared.optimum.as_ref().ok().filter(|optimum| !optimum.solved) else { continue };
+        let Some(optimum) = compared.optimum.as_ref().ok().filter(|optimum| !is_known(compared, optimum)) else {
+            continue;
+        };
         let Some(costs) = compared.costs.iter().map(|cost| Some((*cost)?.total)).collect::<Option<Vec<f64>>>() else {
             continue;
         };
-        let found = optimum.found.as_ref().map(|(cost, _)| cost.total);
         count += 1;
         bounds += optimum.bound;
-        cheapest += costs.iter().copied().chain(found).fold(f64::INFINITY, f64::min);
+        known += cheapest(compared);
         sums.iter_mut().zip(&costs).for_each(|(sum, cost)| *sum += cost);
     }
     if count == 0 {
@@ -170,7 +162,18 @@ fn open_cases(all: &[Compared]) -> String {
     }
     let sums = allocators().into_iter().zip(sums).map(|(allocator, sum)| format!(", {} {sum:.1}", allocator.name()));
     let sums: String = sums.collect();
-    format!("given up on {count}: bounds {bounds:.1}, cheapest known {cheapest:.1}{sums}\n")
+    format!("{count} open: bounds {bounds:.1}, cheapest known {known:.1}{sums}\n")
+}
+
+/// Does any allocation attain the bound?
+fn is_known(compared: &Compared, optimum: &Optimum) -> bool {
+    cheapest(compared) < optimum.bound + SAME
+}
+
+/// The cost of the cheapest allocation that is known.
+fn cheapest(compared: &Compared) -> f64 {
+    let found = compared.optimum.as_ref().ok().and_then(|optimum| Some(optimum.found.as_ref()?.0));
+    compared.costs.iter().flatten().copied().chain(found).map(|cost| cost.total).fold(f64::INFINITY, f64::min)
 }
 
 fn figures(name: &str, pairs: &[(f64, f64)], bounds: f64, parts: Parts) -> [String; 11] {
@@ -200,25 +203,25 @@ fn figures(name: &str, pairs: &[(f64, f64)], bounds: f64, parts: Parts) -> [Stri
     ]
 }
 
-/// Where an allocator loses most.
-fn losses(solved: &[(&Compared, &Optimum, Vec<Cost>)], n: usize, name: &str, worst: usize) -> String {
-    let mut lost: Vec<_> = solved
-        .iter()
-        .map(|(compared, optimum, costs)| (costs[n].total - optimum.bound, compared, optimum, costs))
-        .collect();
+/// Where an allocator loses most to the cheapest allocation that is known, be it the optimum or not.
+fn losses(all: &[Compared], n: usize, name: &str, worst: usize) -> String {
+    let lost = all.iter().filter_map(|compared| {
+        let (cost, optimum) = (compared.costs[n]?, compared.optimum.as_ref().ok()?);
+        Some((cost.total - cheapest(compared), cost, compared, optimum))
+    });
+    let mut lost: Vec<_> = lost.filter(|lost| lost.0 > SAME).collect();
     lost.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut out = format!("\n{name} loses most in\n");
-    for (loss, compared, optimum, costs) in lost.into_iter().take(worst).filter(|lost| lost.0 > SAME) {
+    for (loss, cost, compared, optimum) in lost.into_iter().take(worst) {
         let found = optimum.found.as_ref().map_or_else(|| "-".to_owned(), |(cost, _)| parts(&cost.parts));
         let _ = writeln!(
             out,
-            "  {} --function {}: {:.1} over {:.1}{}; moves/stores/loads/operands/saves {} for {found}",
+            "  {} --function {}: {loss:.1} over {:.1}{}; moves/stores/loads/operands/saves {}, found {found}",
             compared.file,
             compared.number,
-            loss,
-            optimum.bound,
-            if optimum.is_exact() { "" } else { " (not attained)" },
-            parts(&costs[n].parts),
+            cheapest(compared),
+            if is_known(compared, optimum) { "" } else { " (open)" },
+            parts(&cost.parts),
         );
     }
     out
