@@ -58,10 +58,10 @@ fn what_is_told_and_when() {
     allocation:
     block0 [] -> []:
       inst0: def v0i fixed(p0i) = p0i;
-        move stack0 <- p0i
-      inst1: def v1i stack = stack1; clobbers {p0i}
-        move p0i <- stack0
-      inst2: use v0i reg = p0i; use v1i any = stack1;
+        move stack1 <- p0i
+      inst1: def v1i stack = stack0; clobbers {p0i}
+        move p0i <- stack1
+      inst2: use v0i reg = p0i; use v1i any = stack0;
     2 words of spill slots
     ");
 

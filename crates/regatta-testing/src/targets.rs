@@ -12,12 +12,13 @@ use std::panic::catch_unwind;
 pub type Target = (&'static str, fn(&Random));
 
 /// Every target.
-pub const ALL: [Target; 8] = [
+pub const ALL: [Target; 9] = [
     ("ssa", ssa),
     ("backtracking", backtracking),
     ("moves", fuzzing::parallel_moves),
     ("graphs", fuzzing::graphs),
     ("liveness", liveness),
+    ("lives", fuzzing::lives),
     ("slots", fuzzing::slots),
     ("text", text_form),
     ("invalid", invalid_input),

@@ -162,6 +162,12 @@ impl Order {
         self.spans[of].first <= position && position <= self.spans[of].last
     }
 
+    /// The positions of the loop's blocks, which are consecutive.
+    #[inline]
+    pub(crate) fn positions(&self, of: Loop) -> core::ops::RangeInclusive<u32> {
+        self.spans[of].first..=self.spans[of].last
+    }
+
     /// Does an edge between these blocks lead to a block no later than its source?
     #[inline]
     pub(crate) fn is_back_edge(&self, edge: EdgeData) -> bool {

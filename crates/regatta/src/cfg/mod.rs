@@ -6,9 +6,9 @@
 //! here, and everything after reads it:
 //!
 //! ```text
-//! Function ─▶ Graph ─┬─▶ Dominators
-//!                    └─▶ Loops ─┬─▶ Order
-//!                               └─▶ Frequencies
+//! Function ─▶ Graph ─▶ Loops ─┬─▶ Dominators
+//!                             ├─▶ Order
+//!                             └─▶ Frequencies
 //! ```
 //!
 //! | pass | finds | cost |
@@ -69,8 +69,8 @@ impl FlowGraph {
     /// As [`Graph::run`].
     pub(crate) fn run(&mut self, func: &impl Function) -> Result<(), Error> {
         self.graph.run(func)?;
-        self.dominators.run(&self.graph);
         self.loops.run(&self.graph);
+        self.dominators.run_with_loops(&self.graph, &self.loops);
         self.order.run(&self.graph, &self.loops);
         self.frequencies.run(func, &self.graph, &self.loops);
         self.positions.run(&self.graph, &self.order);

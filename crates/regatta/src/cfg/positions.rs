@@ -75,11 +75,6 @@ impl FlowGraph {
         self.loops.depth(from) - self.loops.depth(self.loops.nearest_common(from, to))
     }
 
-    /// The outermost loop around `of`, which is not the root.
-    pub(crate) fn outermost(&self, of: Loop) -> Loop {
-        self.loops.at_depth(of, 1)
-    }
-
     /// Do the moves of the edge go to the start of its target? Else they go before the branch of its source.
     #[inline]
     pub(crate) fn moves_at_target(&self, edge: Edge) -> bool {

@@ -79,8 +79,8 @@ fn naive_dominators(graph: &Graph) -> Vec<Vec<bool>> {
 
 fn run_all(graph: &Graph) -> (Dominators, Loops, Order) {
     let (mut dominators, mut loops, mut order) = <(Dominators, Loops, Order)>::default();
-    dominators.run(graph);
     loops.run(graph);
+    dominators.run_with_loops(graph, &loops);
     order.run(graph, &loops);
     (dominators, loops, order)
 }
@@ -225,6 +225,7 @@ proptest! {
         let mut graph = Graph::from_succs(e1, &g1);
         let (mut dominators, mut loops, mut order) = run_all(&graph);
         graph.refill(e2, &g2);
+        // (By the way that needs no loops, which finds the same.)
         dominators.run(&graph);
         loops.run(&graph);
         order.run(&graph, &loops);

@@ -6,7 +6,7 @@
 //!
 //! - Values are numbered densely, in the order in which they are first seen. Neighbours in the code become neighbours in
 //!   every array that is indexed by value, and virtual registers that never occur cost nothing.
-//! - An operand takes eight bytes: value, kind, register, hint.
+//! - An operand takes twelve bytes: value, next use, kind, register, hint.
 //! - Clobber sets, of which a function has a handful however many calls it makes, are kept once and named by index.
 //! - Each instruction carries flags that say which of the allocator's steps concern it at all.
 //!
@@ -21,7 +21,8 @@ use crate::Error;
 use crate::cfg::{Edge, Graph};
 use crate::ir::entity::{EntityIndex, TypedVec, entity};
 use crate::ir::{
-    Block, Function, Inst, Machine, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, PerClass, RegClass, VReg,
+    Block, Function, Inst, Machine, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, PerClass,
+    RegClass, VReg,
 };
 use crate::limits;
 use crate::output::{Allocation, Output};
@@ -66,11 +67,13 @@ pub(crate) enum Want {
     Ignored,
 }
 
-/// An operand in eight bytes.
+/// An operand in twelve bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Op {
     /// The value.
     pub(crate) value: Value,
+    /// The position of the value's next use behind this operand, back edges ignored; found by liveness.
+    pub(crate) next: u32,
     /// Where it must be.
     pub(crate) want: Want,
     /// Bits [`DEF`], [`LATE`], [`REUSED`], and the value's class above them.
@@ -246,6 +249,15 @@ impl Code {
         insts[inst.index()].ops.index()..insts[inst.index() + 1].ops.index()
     }
 
+    /// Is the jump at its end all that `block` consists of?
+    #[inline]
+    pub(crate) fn only_jumps(&self, graph: &Graph, block: Block) -> bool {
+        let first = graph.first(block);
+        first.next() == graph.end(block)
+            && self.insts[first].flags() == flag::TERMINATOR
+            && self.op_range(first).is_empty()
+    }
+
     /// Empties `output`, and makes room for the locations of all operands.
     pub(crate) fn prepare(&self, output: &mut Output) {
         output.allocs.clear();
@@ -274,8 +286,7 @@ impl Code {
         for index in 0..self.by_code_order.len() {
             let block = self.by_code_order[index];
             for &vreg in func.block_params(block) {
-                let value = self.value(vreg, None)?;
-                self.define(value, vreg, block, None)?;
+                self.define_param(vreg, block)?;
             }
             let (first, end) = (graph.first(block), graph.end(block));
             for inst in first.index()..end.index() {
@@ -389,31 +400,46 @@ impl Code {
         }
         let mut flags = 0;
         for (index, operand) in operands.iter().enumerate() {
-            if let Some(reg) = operand.as_fixed_nonallocatable() {
-                let value = Value(reg.index() as u32);
+            let (number, class, shape) = (operand.vreg_number(), operand.class(), operand.shape());
+            if number == VReg::MAX
+                && let OperandConstraint::FixedReg(reg) = operand.constraint()
+            {
                 self.ops.push(Op {
-                    value,
+                    value: Value(reg.index() as u32),
+                    next: u32::MAX,
                     want: Want::Ignored,
-                    role: (reg.class() as u8) << CLASS_SHIFT,
+                    role: (class as u8) << CLASS_SHIFT,
                     reg: reg.hw_enc() as u8,
                     hint: NO_REG,
                 });
                 continue;
             }
             let bad = |why| Error::BadConstraint { inst, operand: index, why };
-            let vreg = operand.vreg();
-            let value = self.value(vreg, Some(inst))?;
-            let class = self.values[value].class;
+            let value = match self.known(number, class) {
+                Some(value) => value,
+                None => self.value(operand.vreg(), Some(inst))?,
+            };
             if machine.allocatable[class.index()] == 0 {
                 return Err(Error::TooManyLiveRegs { inst, class });
             }
-            let is_def = operand.kind() == OperandKind::Def;
             let mut role = (class as u8) << CLASS_SHIFT;
+            if shape == Operand::REG_USE {
+                self.ops.push(Op { value, next: u32::MAX, want: Want::Reg, role, reg: 6, hint: NO_REG });
+                continue;
+            }
+            let is_def = operand.kind() == OperandKind::Def;
             if is_def {
                 role |= DEF;
                 flags |= flag::DEFINES;
-                self.define(value, vreg, block, Some(inst))?;
-                self.values[value].on_branch = ends_block;
+                let def = &mut self.values[value];
+                if def.block.is_valid() {
+                    return Err(Error::MultipleDefs { vreg: operand.vreg(), inst: Some(inst) });
+                }
+                *def = ValueDef { block, inst, class, is_param: false, on_branch: ends_block };
+            }
+            if shape == Operand::REG_DEF {
+                self.ops.push(Op { value, next: u32::MAX, want: Want::Reg, role: role | LATE, reg: 6, hint: NO_REG });
+                continue;
             }
             if operand.pos() == OperandPos::Late {
                 role |= LATE;
@@ -459,7 +485,7 @@ impl Code {
                     (Want::Stack, 6)
                 }
             };
-            self.ops.push(Op { value, want, role, reg, hint: NO_REG });
+            self.ops.push(Op { value, next: u32::MAX, want, role, reg, hint: NO_REG });
         }
         if flags & flag::REUSE != 0 {
             self.mark_reused(first, inst)?;
@@ -487,6 +513,16 @@ impl Code {
         Ok(())
     }
 
+    /// The value of a virtual register, if it has occurred before, and with the same class.
+    #[inline(always)]
+    fn known(&self, vreg: usize, class: RegClass) -> Option<Value> {
+        let value = *self.value_of.get(vreg)?;
+        // (An invalid value's number is beyond them all.)
+        let def = self.values.as_slice().get(value.index())?;
+        (def.class == class).then_some(value)
+    }
+
+    /// The value of `vreg`, which is a new one if it has not occurred before.
     fn value(&mut self, vreg: VReg, inst: Option<Inst>) -> Result<Value, Error> {
         let Some(slot) = self.value_of.get_mut(vreg.vreg()) else {
             return Err(Error::NoSuchVReg { vreg, inst });
@@ -505,14 +541,14 @@ impl Code {
         Ok(*slot)
     }
 
-    fn define(&mut self, value: Value, vreg: VReg, block: Block, inst: Option<Inst>) -> Result<(), Error> {
+    fn define_param(&mut self, vreg: VReg, block: Block) -> Result<(), Error> {
+        let value = self.value(vreg, None)?;
         let def = &mut self.values[value];
         if def.block.is_valid() {
-            return Err(Error::MultipleDefs { vreg, inst });
+            return Err(Error::MultipleDefs { vreg, inst: None });
         }
         def.block = block;
-        def.inst = inst.unwrap_or_default();
-        def.is_param = inst.is_none();
+        def.is_param = true;
         Ok(())
     }
 
@@ -562,7 +598,10 @@ impl Code {
                     return Err(Error::ArgumentCount { from: block, to, params, args: args.len() });
                 }
                 for (n, &vreg) in args.iter().enumerate() {
-                    let value = self.value(vreg, Some(branch))?;
+                    let value = match self.known(vreg.vreg(), vreg.class()) {
+                        Some(value) => value,
+                        None => self.value(vreg, Some(branch))?,
+                    };
                     if self.values[self.params(to)[n]].class != vreg.class() {
                         return Err(Error::ClassMismatch { vreg, inst: Some(branch) });
                     }

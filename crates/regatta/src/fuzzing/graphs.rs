@@ -15,12 +15,14 @@ pub fn graphs(random: &Random) {
     loops.run(&graph);
     order.run(&graph, &loops);
     check_dominators(&graph, &dominators);
+    dominators.run_with_loops(&graph, &loops);
+    check_dominators(&graph, &dominators);
     let bodies = check_loops(&graph, &loops);
     check_order(&graph, &loops, &order, &bodies);
 }
 
 /// A graph: the entry and each block's successors. Dense or sparse, of any shape or resembling code.
-fn any_graph(random: &Random) -> (usize, Vec<Vec<usize>>) {
+pub(super) fn any_graph(random: &Random) -> (usize, Vec<Vec<usize>>) {
     let n = 1 + random.below(30);
     let (most, like_code) = (1 + random.below(4), random.chance(50));
     let target = |block: usize| {

@@ -25,7 +25,7 @@ pub fn liveness(func: &Func, env: &MachineEnv) {
     let whole = forward.iter().all(|live| live.len() <= limit);
     for block in flow.graph.blocks() {
         let list = next_uses.live_in(block);
-        let found: BTreeMap<Value, u32> = list.iter().map(|&LiveIn { value, distance }| (value, distance)).collect();
+        let found: BTreeMap<Value, u32> = list.clone().map(|LiveIn { value, distance }| (value, distance)).collect();
         assert_eq!(found.len(), list.len(), "{block} lists a value twice");
         assert!(found.len() <= limit);
         // Once something has fallen off a list, distances may be too long and values missing, never the other way round.
@@ -122,7 +122,7 @@ fn check_through_loops(code: &Code, flow: &FlowGraph, next_uses: &NextUses, loop
     }
     let limit = next_uses.limit();
     for block in flow.graph.blocks().filter(|&block| flow.graph.is_reachable(block)) {
-        let mut found: BTreeSet<Value> = next_uses.live_in(block).iter().map(|x| x.value).collect();
+        let mut found: BTreeSet<Value> = next_uses.live_in(block).map(|x| x.value).collect();
         let mut of = flow.loops.block_loop(block);
         while of != Loop::ROOT {
             if loops.live_through(of).len() >= limit {

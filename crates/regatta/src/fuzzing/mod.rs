@@ -5,12 +5,14 @@
 
 mod graphs;
 mod liveness;
+mod lives;
 mod moves;
 mod random;
 mod slots;
 
 pub use graphs::graphs;
 pub use liveness::liveness;
+pub use lives::lives;
 pub use moves::parallel_moves;
 pub use random::Random;
 pub use slots::slots;
@@ -27,6 +29,11 @@ mod tests {
     #[test]
     fn graphs_are_what_their_definitions_say() {
         (0..3000).for_each(|seed| graphs(&Random::new(seed)));
+    }
+
+    #[test]
+    fn lives_in_memory_are_what_liveness_says() {
+        (0..3000).for_each(|seed| lives(&Random::new(seed)));
     }
 
     #[test]

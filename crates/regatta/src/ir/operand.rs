@@ -96,6 +96,11 @@ const REUSE: u64 = 1 << 5;
 const LIMIT: u64 = 1 << 4;
 
 impl Operand {
+    /// The [`shape`](Self::shape) of a use in any register, by far the most common kind of operand.
+    pub(crate) const REG_USE: u32 = 1 << (CONSTRAINT_SHIFT - POS_SHIFT) | 1 << (KIND_SHIFT - POS_SHIFT);
+    /// The shape of a definition in any register.
+    pub(crate) const REG_DEF: u32 = 1 << (CONSTRAINT_SHIFT - POS_SHIFT) | 1;
+
     /// An operand of the given parts.
     ///
     /// Operand indices in [`OperandConstraint::Reuse`] go up to 31.
@@ -212,7 +217,13 @@ impl Operand {
     /// The value.
     #[inline(always)]
     pub fn vreg(self) -> VReg {
-        VReg::new(self.bits as u32 as usize & VReg::MAX, self.class())
+        VReg::new(self.vreg_number(), self.class())
+    }
+
+    /// The value's number.
+    #[inline(always)]
+    pub(crate) const fn vreg_number(self) -> usize {
+        self.bits as u32 as usize & VReg::MAX
     }
 
     /// The value's class.
@@ -260,6 +271,12 @@ impl Operand {
             OperandConstraint::FixedReg(reg) if self.vreg().vreg() == VReg::MAX => Some(reg),
             _ => None,
         }
+    }
+
+    /// All but the value and its class: equal for operands of the same constraint, kind and position.
+    #[inline(always)]
+    pub(crate) const fn shape(self) -> u32 {
+        (self.bits >> POS_SHIFT) as u32
     }
 
     /// The encoding.
@@ -324,6 +341,8 @@ mod tests {
                 }
             }
         }
+        assert_eq!(Operand::reg_use(vreg).shape(), Operand::REG_USE);
+        assert_eq!(Operand::reg_def(vreg).shape(), Operand::REG_DEF);
         assert_eq!(Operand::fixed_nonallocatable(reg).as_fixed_nonallocatable(), Some(reg));
     }
 }

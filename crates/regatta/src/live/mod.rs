@@ -6,5 +6,7 @@ mod next_use;
 mod through;
 mod wishes;
 
-pub(crate) use next_use::{DEAD, EXIT_PENALTY, FAR, LiveIn, NextUses, exit_penalty};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use next_use::exit_penalty;
+pub(crate) use next_use::{DEAD, EXIT_PENALTY, FAR, LiveIn, NextUses};
 pub(crate) use through::LoopLiveness;

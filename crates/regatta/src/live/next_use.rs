@@ -11,21 +11,24 @@
 //! [`super::LoopLiveness`].
 //!
 //! The same walk counts how many values are live at once in each block (register pressure), how many of them across calls, marks
-//! the values that are live across a call, and keeps track of the registers that values would like ([`super::wishes`]).
+//! the values that are live across a call, and keeps track of the registers that values would like ([`super::wishes`]). It counts only
+//! values that are made in the innermost loop around the block: it cannot see how long others live there, since they come round the
+//! back edge. They live all through the loop, and are added per loop as well.
 //!
 //! **Cost.** A full list of live values for every block would take blocks × live values. But the forward pass asks only about
 //! values in registers, and what is in registers is what is needed soon. So a list keeps only the nearest few values, a small
 //! multiple of the number of registers ([`NextUses::list_limit`]). A value that fell off a list is *believed* dead in front of that
 //! point; at worst it is dropped from a register too early and reloaded from the slot that it then gets. Nothing the allocator
-//! does for correctness depends on a value being reported live, except for parameters, which is why `used` is kept apart.
+//! does for correctness depends on a value being reported live, except for parameters, which is why it is noted of each value whether it is used at all.
 //! Thus time and space are linear in instructions and edges.
 
 use super::wishes::Wishes;
-use crate::cfg::FlowGraph;
+use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Code, Value, Want, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 /// The distance of a value that has no next use.
 pub(crate) const DEAD: u32 = u32::MAX;
@@ -52,17 +55,49 @@ pub(crate) struct LiveIn {
     pub(crate) distance: u32,
 }
 
+impl LiveIn {
+    /// Seen from so much further away.
+    #[inline(always)]
+    fn further(self, by: u32) -> Self {
+        Self { value: self.value, distance: self.distance.saturating_add(by).min(FAR) }
+    }
+}
+
 /// What is known of a block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BlockLiveness {
     start: u32,
     end: u32,
-    /// The most values that are live at once.
+    /// Behind `end` and up to here: values that the list has no room for, but that the block itself uses.
+    used_end: u32,
+    /// What the list's distances fall short by: a block that does nothing has its successor's list.
+    further: u32,
+    /// The most values that are live at once, of those that are made in the innermost loop around the block.
     pub(crate) pressure: PerClass<u32>,
-    /// The most values that are live across one call.
+    /// The most of them that are live across one call.
     pub(crate) call_pressure: PerClass<u32>,
     /// Has it calls?
     pub(crate) has_call: bool,
+    /// Is its jump all that it consists of?
+    pub(crate) is_bare: bool,
+}
+
+/// What is known of a value.
+#[derive(Clone, Copy, Debug)]
+struct Life {
+    /// At the point where the walk is: the distance from the start of the block to the value's next use, [`DEAD`] without.
+    distance: u32,
+    /// How many calls of the block had been met when the value's last use in it was.
+    calls: u32,
+    /// How often the blocks are executed that use it but did not make it: how often it might have to be loaded.
+    use_frequency: f32,
+    /// The position in the order of the block that defines it.
+    born: u32,
+    /// Its class, as an index.
+    class: u8,
+    /// Is it used anywhere? One that is not is dead, one that fell off a list is not.
+    used: bool,
+    crosses_call: bool,
 }
 
 /// The pass, with its results.
@@ -72,33 +107,62 @@ pub(crate) struct NextUses {
     pub(crate) blocks: TypedVec<Block, BlockLiveness>,
     /// Distance from the start of its block to a parameter's first use.
     pub(crate) param_distance: TypedVec<Value, u32>,
-    /// Is the value used anywhere? One that is not is dead, one that fell off a list is not.
-    pub(crate) used: TypedVec<Value, bool>,
-    /// Is the value live across a call?
-    pub(crate) crosses_call: TypedVec<Value, bool>,
     /// The registers that values would like.
     pub(crate) wishes: Wishes,
-    distance: TypedVec<Value, u32>,
-    call_seen: TypedVec<Value, u32>,
+    lives: TypedVec<Value, Life>,
     live: Vec<Value>,
     limit: usize,
 }
 
 /// What the walk knows at one point of a block.
-#[derive(Default)]
 struct Point {
+    /// The innermost loop around the block, as positions in the order.
+    within: RangeInclusive<u32>,
+    /// How many values that are made in that loop are live.
     live: PerClass<u32>,
     pressure: PerClass<u32>,
     call_pressure: PerClass<u32>,
     calls: u32,
 }
 
+impl Point {
+    /// How much a value adds to the pressure of the loop.
+    #[inline(always)]
+    fn weight(&self, life: &Life) -> u32 {
+        u32::from(self.within.contains(&life.born))
+    }
+}
+
 impl NextUses {
     /// The values that are live into `block`, the nearest few.
     #[inline]
-    pub(crate) fn live_in(&self, block: Block) -> &[LiveIn] {
-        let block = self.blocks[block];
-        &self.list[block.start as usize..block.end as usize]
+    pub(crate) fn live_in(&self, block: Block) -> impl ExactSizeIterator<Item = LiveIn> + Clone {
+        let BlockLiveness { start, end, further, .. } = self.blocks[block];
+        self.list[start as usize..end as usize].iter().map(move |live| live.further(further))
+    }
+
+    /// The same, and whatever else the block itself uses.
+    #[inline]
+    pub(crate) fn live_in_or_used(&self, block: Block) -> impl ExactSizeIterator<Item = LiveIn> + Clone {
+        let BlockLiveness { start, used_end, further, .. } = self.blocks[block];
+        self.list[start as usize..used_end as usize].iter().map(move |live| live.further(further))
+    }
+
+    /// Is the value live across a call?
+    #[inline(always)]
+    pub(crate) fn crosses_call(&self, value: Value) -> bool {
+        self.lives[value].crosses_call
+    }
+
+    /// How often the blocks are executed that use the value but did not make it: how often it might have to be loaded.
+    #[inline(always)]
+    pub(crate) fn use_frequency(&self, value: Value) -> f32 {
+        self.lives[value].use_frequency
+    }
+
+    /// Marks the value as live across a call.
+    pub(super) fn set_crosses_call(&mut self, value: Value) {
+        self.lives[value].crosses_call = true;
     }
 
     /// How many values a list keeps at most in this run.
@@ -112,17 +176,25 @@ impl NextUses {
         (3 * registers as usize).max(64)
     }
 
-    /// Fills the results for `code`; also sets the hints of its operands.
+    /// Fills the results for `code`; also sets the hints and next uses of its operands.
     pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph, machine: &Machine) {
         let (blocks, values) = (flow.graph.num_blocks(), code.values.len());
         self.limit = Self::list_limit(machine);
         self.list.clear();
         self.blocks.reset(blocks, BlockLiveness::default());
         self.param_distance.reset(values, DEAD);
-        self.used.reset(values, false);
-        self.crosses_call.reset(values, false);
-        self.distance.reset(values, DEAD);
-        self.call_seen.reset(values, 0);
+        self.lives.clear();
+        for (_, def) in code.values.iter() {
+            self.lives.push(Life {
+                distance: DEAD,
+                calls: 0,
+                use_frequency: 0.0,
+                born: flow.order.position(def.block),
+                class: def.class as u8,
+                used: false,
+                crosses_call: false,
+            });
+        }
         self.wishes.reset(code.insts.len() - 1, blocks, values);
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, block);
@@ -130,44 +202,87 @@ impl NextUses {
     }
 
     fn block(&mut self, code: &mut Code, flow: &FlowGraph, block: Block) {
-        let mut at = Point::default();
+        let is_bare = code.only_jumps(&flow.graph, block);
+        if is_bare && self.is_like_successor(code, flow, block) {
+            return;
+        }
+        let of = flow.loops.block_loop(block);
+        let within = if of == Loop::ROOT { 0..=u32::MAX } else { flow.order.positions(of) };
+        let mut at = Point { within, live: [0; 3], pressure: [0; 3], call_pressure: [0; 3], calls: 0 };
         self.live.clear();
         self.live_out(code, flow, block, &mut at);
-        self.wishes.start_block(&self.live);
+        self.wishes.start_block();
         at.pressure = at.live;
         let (first, end) = (flow.graph.first(block), flow.graph.end(block));
         for inst in (first.0..end.0).rev() {
-            self.inst(code, Inst(inst), inst - first.0, &mut at);
+            self.inst(code, Inst(inst), inst - first.0, flow.start(block), &mut at);
         }
         for &param in code.params(block) {
-            let distance = self.distance[param];
-            self.param_distance[param] = self.known(param, distance);
-            if distance != DEAD {
-                self.distance[param] = DEAD;
-                self.note_crossing(param, at.calls);
-            }
+            let life = &mut self.lives[param];
+            let distance = core::mem::replace(&mut life.distance, DEAD);
+            life.crosses_call |= distance != DEAD && life.calls != at.calls;
+            // One that is used somewhere is not dead.
+            self.param_distance[param] = if distance == DEAD && life.used { FAR } else { distance };
         }
         let start = self.list.len();
-        for index in 0..self.live.len() {
-            let value = self.live[index];
-            let distance = core::mem::replace(&mut self.distance[value], DEAD);
+        let (length, frequency) = (flow.block_len(block), flow.frequencies.of(block));
+        for &value in &self.live {
+            let life = &mut self.lives[value];
+            let distance = core::mem::replace(&mut life.distance, DEAD);
             if distance != DEAD {
+                if distance < length {
+                    life.use_frequency += frequency;
+                }
                 self.list.push(LiveIn { value, distance });
-                self.note_crossing(value, at.calls);
+                life.crosses_call |= life.calls != at.calls;
             }
         }
-        if self.list.len() - start > self.limit {
+        let end = (start + self.limit).min(self.list.len());
+        if self.list.len() > end {
             self.list[start..].select_nth_unstable_by_key(self.limit, |x| (x.distance, x.value));
-            self.list.truncate(start + self.limit);
+            let mut kept = end;
+            for index in end..self.list.len() {
+                if self.list[index].distance < length {
+                    self.list[kept] = self.list[index];
+                    kept += 1;
+                }
+            }
+            self.list.truncate(kept);
         }
         self.wishes.finish_block(block);
         self.blocks[block] = BlockLiveness {
             start: start as u32,
-            end: self.list.len() as u32,
+            end: end as u32,
+            used_end: self.list.len() as u32,
             pressure: at.pressure,
             call_pressure: at.call_pressure,
             has_call: at.calls != 0,
+            is_bare,
+            further: 0,
         };
+    }
+
+    /// If nothing happens in the block, nor on the way to its only successor, so that the same is live in both: shares the list.
+    fn is_like_successor(&mut self, code: &Code, flow: &FlowGraph, block: Block) -> bool {
+        let mut edges = flow.graph.succ_edges(block);
+        let (Some(edge), None) = (edges.next(), edges.next()) else { return false };
+        let to = flow.graph.edge(edge).to;
+        if flow.is_back_edge(edge) || !code.params(to).is_empty() || !code.params(block).is_empty() {
+            return false;
+        }
+        let BlockLiveness { start, end, further, .. } = self.blocks[to];
+        let add = flow.block_len(block).saturating_add(exit_penalty(flow, block, to));
+        // (Its pressure counts with the successor, which is in every loop that it is in.)
+        self.blocks[block] = BlockLiveness {
+            start,
+            end,
+            used_end: end,
+            further: further.saturating_add(add).min(FAR),
+            is_bare: true,
+            ..BlockLiveness::default()
+        };
+        self.wishes.share(block, to);
+        true
     }
 
     /// Starts from what the successors want.
@@ -178,11 +293,11 @@ impl NextUses {
             let to = flow.graph.edge(edge).to;
             let forward = !flow.is_back_edge(edge);
             if forward {
-                let add = length.saturating_add(exit_penalty(flow, block, to));
-                let BlockLiveness { start, end, .. } = self.blocks[to];
+                let BlockLiveness { start, end, further, .. } = self.blocks[to];
+                let add = length.saturating_add(exit_penalty(flow, block, to)).saturating_add(further);
                 for index in start as usize..end as usize {
-                    let LiveIn { value, distance } = self.list[index];
-                    self.reach(code, value, distance.saturating_add(add).min(FAR), at);
+                    let LiveIn { value, distance } = self.list[index].further(add);
+                    self.reach(value, distance, at);
                 }
                 self.wishes.inherit(code, edge, to);
             }
@@ -190,8 +305,8 @@ impl NextUses {
             for (&param, &arg) in params.iter().zip(code.args(edge, params.len())) {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };
                 if distance != DEAD {
-                    self.used[arg] = true;
-                    self.reach(code, arg, (distance + length).min(FAR), at);
+                    self.lives[arg].used = true;
+                    self.reach(arg, (distance + length).min(FAR), at);
                 }
             }
         }
@@ -199,33 +314,20 @@ impl NextUses {
 
     /// A use of `value` lies `distance` instructions ahead.
     #[inline(always)]
-    fn reach(&mut self, code: &Code, value: Value, distance: u32, at: &mut Point) {
-        let known = &mut self.distance[value];
-        if *known == DEAD {
+    fn reach(&mut self, value: Value, distance: u32, at: &mut Point) {
+        let life = &mut self.lives[value];
+        if life.distance == DEAD {
+            life.distance = distance;
+            life.calls = at.calls;
+            at.live[usize::from(life.class)] += at.weight(life);
             self.live.push(value);
-            self.call_seen[value] = at.calls;
-            at.live[code.values[value].class.index()] += 1;
-            *known = distance;
         } else {
-            *known = distance.min(*known);
-        }
-    }
-
-    /// The distance to believe in at a definition: a value that is used somewhere is not dead.
-    #[inline]
-    fn known(&self, value: Value, distance: u32) -> u32 {
-        if distance == DEAD && self.used[value] { FAR } else { distance }
-    }
-
-    #[inline(always)]
-    fn note_crossing(&mut self, value: Value, calls: u32) {
-        if self.call_seen[value] != calls {
-            self.crosses_call[value] = true;
+            life.distance = distance.min(life.distance);
         }
     }
 
     /// Steps over one instruction, backwards.
-    fn inst(&mut self, code: &mut Code, inst: Inst, offset: u32, at: &mut Point) {
+    fn inst(&mut self, code: &mut Code, inst: Inst, offset: u32, block_start: u32, at: &mut Point) {
         let info = code.insts[inst];
         let flags = info.flags();
         let ops = code.op_range(inst);
@@ -238,10 +340,12 @@ impl NextUses {
                     continue;
                 }
                 let class = op.class();
-                if self.distance[op.value] != DEAD {
-                    self.distance[op.value] = DEAD;
+                let life = &mut self.lives[op.value];
+                let distance = core::mem::replace(&mut life.distance, DEAD);
+                if distance != DEAD {
+                    code.ops.as_mut_slice()[index].next = (distance + block_start).min(FAR);
+                    life.crosses_call |= life.calls != at.calls;
                     at.live[class] -= 1;
-                    self.note_crossing(op.value, at.calls);
                     self.wishes.avoid_events(inst, op.value, class);
                 }
                 if op.want == Want::Fixed {
@@ -260,33 +364,32 @@ impl NextUses {
             self.wishes.at_kill(kills);
         }
         let mut fixed = [0; 3];
-        for index in ops {
-            let op = code.ops.as_slice()[index];
+        for op in code.ops.as_mut_slice()[ops].iter_mut().rev() {
             if !op.is_use() {
                 continue;
             }
-            self.used[op.value] = true;
             let class = op.class();
             let distance = if op.want == Want::Stack { FAR } else { offset };
-            if self.distance[op.value] == DEAD {
+            let life = &mut self.lives[op.value];
+            life.used = true;
+            if life.distance == DEAD {
+                life.distance = distance;
+                life.calls = at.calls;
+                at.live[class] += at.weight(life);
+                at.pressure[class] = at.pressure[class].max(at.live[class]);
                 self.live.push(op.value);
-                at.live[class] += 1;
-                self.call_seen[op.value] = at.calls;
                 self.wishes.starts_living(op.value);
-                self.distance[op.value] = distance;
-            } else if distance != FAR {
-                self.distance[op.value] = distance;
+            } else {
+                op.next = (life.distance + block_start).min(FAR);
+                life.distance = distance.min(life.distance);
             }
             if op.want == Want::Fixed {
                 fixed[class] |= 1 << op.reg;
             }
-            code.ops.as_mut_slice()[index].hint = self.wishes.wish_of(op.value, class);
+            op.hint = self.wishes.wish_of(op.value, class);
         }
         if flags & flag::FIXED_USE != 0 {
             self.wishes.at_fixed_uses(code, inst, fixed);
-        }
-        for c in 0..3 {
-            at.pressure[c] = at.pressure[c].max(at.live[c]);
         }
     }
 }

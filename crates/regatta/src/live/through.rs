@@ -33,6 +33,9 @@ pub(crate) struct LoopInfo {
     pub(crate) call_pressure: PerClass<u32>,
     /// Has it calls?
     pub(crate) has_call: bool,
+    /// The first of the loops right within it, and the next one within the same loop; invalid at the end.
+    first_inner: Loop,
+    next_inner: Loop,
 }
 
 /// The pass, with its results.
@@ -52,11 +55,18 @@ impl LoopLiveness {
         &self.list[info.start as usize..info.end as usize]
     }
 
+    /// The loops right within `of`.
+    pub(crate) fn inner(&self, of: Loop) -> impl Iterator<Item = Loop> {
+        let some = |of: Loop| of.is_valid().then_some(of);
+        core::iter::successors(some(self.loops[of].first_inner), move |&of| some(self.loops[of].next_inner))
+    }
+
     /// Fills the results.
     pub(crate) fn run(&mut self, code: &Code, flow: &FlowGraph, next_uses: &mut NextUses) {
         self.list.clear();
         self.loops.reset(flow.loops.num(), LoopInfo::default());
         if flow.loops.num() == 1 {
+            self.pressure(flow, next_uses);
             return;
         }
         self.in_list_of.reset(code.values.len(), Loop::invalid());
@@ -66,13 +76,16 @@ impl LoopLiveness {
         }
         for of in self.loops.keys().skip(1).rev() {
             let has_call = self.loops[of].has_call;
-            self.loops[flow.loops.parent(of)].has_call |= has_call;
+            let outer = &mut self.loops[flow.loops.parent(of)];
+            outer.has_call |= has_call;
+            let next = core::mem::replace(&mut outer.first_inner, of);
+            self.loops[of].next_inner = next;
         }
         // Parents come before their children, so that a header finds its outer loop's list complete.
         for of in self.loops.keys().skip(1) {
             self.enter(code, flow, next_uses, of);
         }
-        self.pressure(code, flow, next_uses);
+        self.pressure(flow, next_uses);
     }
 
     /// Lists what lives through the loop `of`: what is live into its header by the forward walk, and by way of the outer loop.
@@ -81,7 +94,7 @@ impl LoopLiveness {
         let outer = flow.loops.parent(of);
         let start = self.list.len();
         let mut live = [0; 3];
-        for &LiveIn { value, distance } in next_uses.live_in(header) {
+        for LiveIn { value, distance } in next_uses.live_in(header) {
             self.in_list_of[value] = of;
             self.list.push(LiveIn { value, distance });
         }
@@ -103,46 +116,23 @@ impl LoopLiveness {
         let has_call = self.loops[of].has_call;
         for &LiveIn { value, .. } in &self.list[start..] {
             live[code.values[value].class.index()] += 1;
-            next_uses.crosses_call[value] |= has_call;
+            if has_call {
+                next_uses.set_crosses_call(value);
+            }
         }
         let info = &mut self.loops[of];
         (info.start, info.end, info.live) = (start as u32, self.list.len() as u32, live);
     }
 
-    /// The loops' greatest pressure: that of their blocks, with what only lives through added.
-    fn pressure(&mut self, code: &Code, flow: &FlowGraph, next_uses: &mut NextUses) {
-        self.in_list_of.reset(code.values.len(), Loop::invalid());
-        let mut marked = Loop::ROOT;
-        for &block in flow.order.order() {
-            let of = flow.loops.block_loop(block);
-            if of == Loop::ROOT {
-                // The lists of these blocks have everything.
-                let (found, info) = (next_uses.blocks[block], &mut self.loops[of]);
-                for c in 0..3 {
-                    info.pressure[c] = info.pressure[c].max(found.pressure[c]);
-                    info.call_pressure[c] = info.call_pressure[c].max(found.call_pressure[c]);
-                }
-                continue;
-            }
-            if of != marked {
-                marked = of;
-                let info = self.loops[of];
-                for index in info.start as usize..info.end as usize {
-                    self.in_list_of[self.list[index].value] = of;
-                }
-            }
-            let mut only_through = self.loops[of].live;
-            for &LiveIn { value, .. } in next_uses.live_in(block) {
-                if self.in_list_of[value] == of {
-                    only_through[code.values[value].class.index()] -= 1;
-                }
-            }
+    /// The loops' greatest pressure: that of their blocks, with what lives through the loop added.
+    fn pressure(&mut self, flow: &FlowGraph, next_uses: &NextUses) {
+        for block in flow.graph.blocks() {
             let found = next_uses.blocks[block];
-            let info = &mut self.loops[of];
-            for (c, through) in only_through.into_iter().enumerate() {
-                info.pressure[c] = info.pressure[c].max(found.pressure[c] + through);
+            let info = &mut self.loops[flow.loops.block_loop(block)];
+            for c in 0..3 {
+                info.pressure[c] = info.pressure[c].max(found.pressure[c] + info.live[c]);
                 if found.has_call {
-                    info.call_pressure[c] = info.call_pressure[c].max(found.call_pressure[c] + through);
+                    info.call_pressure[c] = info.call_pressure[c].max(found.call_pressure[c] + info.live[c]);
                 }
             }
         }

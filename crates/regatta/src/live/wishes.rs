@@ -30,8 +30,10 @@ pub(crate) struct Wishes {
     wanted: PerClass<u64>,
     inherited: Vec<(PReg, Value)>,
     block_range: TypedVec<Block, (u32, u32)>,
+    /// The events of this block, and how many there were in the blocks before.
     events: Vec<PerClass<u64>>,
-    /// How many events of this block had been seen when the value's last use was met.
+    earlier_events: u32,
+    /// How many events had been seen, in all blocks, when the value's last use was met.
     first_event: TypedVec<Value, u32>,
 }
 
@@ -44,17 +46,17 @@ impl Wishes {
         self.inherited.clear();
         self.block_range.reset(blocks, (0, 0));
         self.first_event.reset(values, 0);
+        self.events.clear();
+        self.earlier_events = 0;
     }
 
     pub(super) fn clear_registers(&mut self) {
         self.wanted = [0; 3];
     }
 
-    pub(super) fn start_block(&mut self, live_out: &[Value]) {
+    pub(super) fn start_block(&mut self) {
+        self.earlier_events += self.events.len() as u32;
         self.events.clear();
-        for &value in live_out {
-            self.first_event[value] = 0;
-        }
     }
 
     /// Takes over the wishes at the start of `to`; its parameters' wishes become those of the arguments on `edge`.
@@ -88,6 +90,11 @@ impl Wishes {
         self.block_range[block] = (start, self.inherited.len() as u32);
     }
 
+    /// The wishes at the start of `block` are those at the start of `to`.
+    pub(super) fn share(&mut self, block: Block, to: Block) {
+        self.block_range[block] = self.block_range[to];
+    }
+
     #[inline]
     pub(super) fn start_inst(&mut self, inst: Inst) {
         self.avoid[inst] = self.wanted.map(|mask| mask as u32);
@@ -95,7 +102,7 @@ impl Wishes {
 
     #[inline]
     pub(super) fn starts_living(&mut self, value: Value) {
-        self.first_event[value] = self.events.len() as u32;
+        self.first_event[value] = self.earlier_events + self.events.len() as u32;
     }
 
     /// The register that `value` wants and that nobody has taken from it since.
@@ -136,7 +143,9 @@ impl Wishes {
     /// Marks what is overwritten during the life of `value`, defined by `inst`, as better avoided.
     #[inline]
     pub(super) fn avoid_events(&mut self, inst: Inst, value: Value, class: usize) {
-        let since = (self.first_event[value] as usize).max(self.events.len().saturating_sub(EVENTS));
+        // (A value that lives on behind the block has seen all of the block's events.)
+        let seen = self.first_event[value].saturating_sub(self.earlier_events) as usize;
+        let since = seen.max(self.events.len().saturating_sub(EVENTS));
         let mask = self.events[since..].iter().fold(0, |mask, event| mask | event[class]);
         self.avoid[inst][class] |= mask as u32;
     }

@@ -3,15 +3,15 @@
 //! Each tenant (a spill set) occupies stretches of positions and wants a slot of its class's size. Tenants that are
 //! never there at once may share a slot. Taken in the order of their first positions, a tenant moves into the slot that
 //! has been empty the longest; for tenants with one stretch each that is the optimal colouring of an interval graph,
-//! with exactly as many slots as tenants there are at once. A tenant with several stretches leaves gaps; the next few
-//! slots are tried for a gap that fits before a new slot is made.
+//! with exactly as many slots as tenants there are at once. A tenant with several stretches leaves gaps; slots are tried
+//! for a gap that fits before a new slot is made, the first ones first if there are not too many to try all.
 //!
 //! Classes are taken by the size of their slots, the largest first, so that each slot is aligned to its size without
 //! padding. The slots of the larger sizes are empty at times, and where a class finds no slot of its own, these are
 //! tried too, cut to its size: vectors and integers rarely are in memory in great numbers at the same place.
 //!
-//! Over real programs, the frames come within one or two percent of the words that are needed at once, below which no
-//! layout can go.
+//! Over real programs, the frames come within one percent of the words that are needed at once, below which no layout can
+//! go.
 //!
 //! Cost: a sort and a heap operation for each tenant; gaps are looked for in at most [`GAP_PROBES`] slots of the class
 //! and [`SHARED_PROBES`] of the others.
@@ -24,7 +24,7 @@ use core::cmp::Reverse;
 use core::ops::Range;
 
 /// How many slots are searched for a gap.
-const GAP_PROBES: usize = 8;
+const GAP_PROBES: usize = 64;
 /// How many slots of larger classes are searched for a gap.
 const SHARED_PROBES: usize = 16;
 
@@ -60,7 +60,10 @@ impl Slot {
     fn add(&mut self, tenant: &[Stretch]) {
         for &s in tenant {
             let at = self.taken.partition_point(|t| t.from < s.from);
-            self.taken.insert(at, s);
+            match at.checked_sub(1).map(|before| &mut self.taken[before]) {
+                Some(before) if before.to + 1 == s.from => before.to = s.to,
+                _ => self.taken.insert(at, s),
+            }
         }
     }
 
@@ -89,9 +92,10 @@ pub(crate) struct Slots {
     slots: Vec<Slot>,
     /// The first of these belong to classes before it.
     shared: usize,
-    next_probe: usize,
+    /// Where to look next, among the slots of the other classes and among those of the class itself.
+    next_probe: [usize; 2],
     spare: Vec<Vec<Stretch>>,
-    /// The slots of the class itself, by when they are empty for good.
+    /// The slots of the class itself, by when they are empty for good; or sooner, where a tenant has moved in since.
     free: BinaryHeap<Reverse<(u32, u32)>>,
     emergency: [[Option<Allocation>; 2]; 3],
 }
@@ -166,7 +170,8 @@ impl Slots {
     }
 
     fn recycle(&mut self) {
-        self.spare.extend(self.slots.drain(..).map(|mut slot| {
+        // The first slots, which most tenants share, get the longest lists again.
+        self.spare.extend(self.slots.drain(..).rev().map(|mut slot| {
             slot.taken.clear();
             slot.taken
         }));
@@ -197,57 +202,55 @@ impl Slots {
     ) {
         self.free.clear();
         self.shared = self.slots.len();
-        self.next_probe = 0;
+        self.next_probe = [0, self.shared];
         for &Tenant { from, index, shares, .. } in tenants {
             let tenant = stretches(index as usize);
             let number = self.find(from, tenant, shares, size);
             self.slots[number].add(tenant);
-            if number >= self.shared {
-                self.free.push(Reverse((self.slots[number].end(), number as u32)));
-            }
             self.places[index as usize] = place(shape, self.slots[number].offset, size);
         }
     }
 
-    /// A slot that the tenant fits in; one of its own class is taken off the heap.
+    /// A slot that the tenant fits in.
     fn find(&mut self, from: u32, tenant: &[Stretch], shares: bool, size: u32) -> usize {
+        // An entry in the heap may be out of date; a slot is empty no sooner than its entry says.
+        while let Some(mut first) = self.free.peek_mut() {
+            let Reverse((end, number)) = *first;
+            let now = self.slots[number as usize].end();
+            if now == end {
+                break;
+            }
+            *first = Reverse((now, number));
+        }
         if let Some(&Reverse((end, number))) = self.free.peek()
             && end < from
         {
-            self.free.pop();
             return number as usize;
         }
-        let mut tried = [Reverse((0, 0)); GAP_PROBES];
-        let mut count = 0;
-        let mut found = None;
-        while count < GAP_PROBES
-            && let Some(entry) = self.free.pop()
-        {
-            let Reverse((_, number)) = entry;
-            if self.slots[number as usize].fits(tenant) {
-                found = Some(number as usize);
-                break;
-            }
-            tried[count] = entry;
-            count += 1;
-        }
-        self.free.extend(tried[..count].iter().copied());
-        found.or_else(|| if shares { self.find_shared(tenant) } else { None }).unwrap_or_else(|| {
+        let all = self.slots.len();
+        let found = self.probe(self.shared..all, GAP_PROBES, tenant);
+        let found = found.or_else(|| if shares { self.probe(0..self.shared, SHARED_PROBES, tenant) } else { None });
+        found.unwrap_or_else(|| {
             // Sizes descend, and each divides those before it: the end of the frame is aligned.
             self.slots.push(Slot { offset: self.words, taken: self.spare.pop().unwrap_or_default() });
             self.words = self.words.saturating_add(size).min(FULL);
-            self.slots.len() - 1
+            self.free.push(Reverse((0, all as u32)));
+            all
         })
     }
 
-    /// A slot of another class that the tenant fits in.
-    fn find_shared(&mut self, tenant: &[Stretch]) -> Option<usize> {
-        for _ in 0..self.shared.min(SHARED_PROBES) {
-            let number = self.next_probe;
-            if self.slots[number].fits(tenant) {
-                return Some(number);
+    /// One of the slots `among` that the tenant fits in.
+    fn probe(&mut self, among: Range<usize>, probes: usize, tenant: &[Stretch]) -> Option<usize> {
+        let next = &mut self.next_probe[usize::from(among.start == self.shared)];
+        let count = among.len().min(probes);
+        if count == among.len() {
+            *next = among.start;
+        }
+        for _ in 0..count {
+            if self.slots[*next].fits(tenant) {
+                return Some(*next);
             }
-            self.next_probe = if number + 1 < self.shared { number + 1 } else { 0 };
+            *next = if *next + 1 < among.end { *next + 1 } else { among.start };
         }
         None
     }

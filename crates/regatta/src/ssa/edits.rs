@@ -15,7 +15,6 @@ use super::stores::{StorePlace, Stores};
 use crate::cfg::Edge;
 use crate::code::Value;
 use crate::error::Error;
-use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass, RegClass};
 use crate::limits;
 use crate::moves::{ParallelMoves, Temporaries};
@@ -31,11 +30,11 @@ enum Rank {
     FromBranch,
     /// Moves of the edge into the block, if they are here.
     EdgeIn,
-    /// Stores at the entry of the block.
-    Entry,
+    /// Stores of what the moves next to the instruction, or it, overwrite.
+    LastChance,
     /// Moves next to an instruction.
     Local,
-    /// Stores of what the instruction before has defined.
+    /// Stores of what the instruction before has defined, and of what is in a register to the end of the block.
     Definition,
     /// Moves of the edge out of the block, if they are here.
     EdgeOut,
@@ -60,8 +59,6 @@ const NUMBER_BITS: u32 = 29;
 pub(crate) struct Edits {
     pending: Vec<Pending>,
     parallel: ParallelMoves,
-    /// The registers that hold a value at the end of the source of the edge at hand, by number in its class.
-    at_exit: TypedVec<Value, u64>,
 }
 
 /// What the pass reads besides the forward pass's input.
@@ -92,7 +89,6 @@ impl Edits {
         output: &mut Output,
     ) -> Result<(), Error> {
         self.pending.clear();
-        self.at_exit.reset(on.code.values.len(), 0);
         for &(op, value) in &by.forward.slot_operands {
             output.allocs[op.index()] = by.slot(slots, value);
         }
@@ -102,9 +98,16 @@ impl Edits {
             }
         }
         for store in &by.stores.stores {
+            if let StorePlace::FromBranch(block) = store.place
+                && !by.sets.is_needed_at(store.value, on.flow.start(block))
+            {
+                // Read behind other successors of the branch only.
+                continue;
+            }
             let (point, rank) = match store.place {
                 StorePlace::After(inst) => (ProgPoint::after(inst), Rank::Definition),
-                StorePlace::Entry(block) => (block_start(on, block), Rank::Entry),
+                StorePlace::Before(inst) => (ProgPoint::before(inst), Rank::LastChance),
+                StorePlace::BeforeBranch(inst) => (ProgPoint::before(inst), Rank::Definition),
                 StorePlace::FromBranch(block) => (block_start(on, block), Rank::FromBranch),
             };
             let slot = by.slot(slots, store.value);
@@ -174,54 +177,36 @@ impl Edits {
             // Never taken; or the target goes on with the registers as they are.
             return;
         }
-        let mut busy = [0; 3];
-        let entry = by.forward.at_entry(data.to);
-        let exit = by.forward.at_exit(data.from);
-        for &InReg { value, reg } in exit {
-            self.at_exit[value] |= 1 << reg.hw_enc();
-            busy[reg.class().index()] |= 1 << reg.hw_enc();
-        }
+        let (entry, exit) = (by.forward.at_entry(data.to), by.forward.at_exit(data.from));
         self.parallel.clear();
+        // Both lists are sorted by register.
+        let mut left = exit;
         for &InReg { value, reg } in entry {
-            busy[reg.class().index()] |= 1 << reg.hw_enc();
-            let def = on.code.values[value];
-            let source = if def.is_param && def.block == data.to {
-                params.iter().position(|&p| p == value).map_or(value, |number| on.code.arg(edge, number))
-            } else {
-                value
-            };
-            let regs = self.at_exit[source];
-            if regs >> reg.hw_enc() & 1 == 0 {
-                let from = self.source(on.machine, by, slots, source, def.class);
-                self.parallel.add(from, Allocation::reg(reg), def.class);
+            while let [first, rest @ ..] = left
+                && first.reg.index() < reg.index()
+            {
+                left = rest;
+            }
+            let there = left.first().filter(|first| first.reg == reg).map(|first| first.value);
+            let mut source = value;
+            if !params.is_empty() {
+                let def = on.code.values[value];
+                if def.is_param && def.block == data.to {
+                    source = params.iter().position(|&p| p == value).map_or(value, |number| on.code.arg(edge, number));
+                }
+            }
+            if there != Some(source) {
+                let from = source_of(on.machine, by, slots, source, exit);
+                self.parallel.add(from, Allocation::reg(reg), reg.class());
             }
         }
         self.add_memory_args(on, by, edge, slots);
-        for &InReg { value, .. } in exit {
-            self.at_exit[value] = 0;
-        }
         if !self.parallel.is_empty() {
-            let key = edge_key(on, edge);
-            self.resolve(on, by, busy, key, slots);
-        }
-    }
-
-    /// Where `value` can be read at the end of the edge's source.
-    fn source(
-        &self,
-        machine: &Machine,
-        by: &Decisions<'_>,
-        slots: &Slots,
-        value: Value,
-        class: RegClass,
-    ) -> Allocation {
-        let regs = self.at_exit[value];
-        let best = regs & !machine.stack[class.index()];
-        if regs == 0 {
-            by.slot(slots, value)
-        } else {
-            let number = if best != 0 { best } else { regs }.trailing_zeros() as usize;
-            Allocation::reg(PReg::new(number, class))
+            let mut busy = [0; 3];
+            for &InReg { reg, .. } in entry.iter().chain(exit) {
+                busy[reg.class().index()] |= 1 << reg.hw_enc();
+            }
+            self.resolve(on, by, busy, edge_key(on, edge), slots);
         }
     }
 
@@ -246,6 +231,18 @@ impl Edits {
         let pending = &mut self.pending;
         self.parallel.resolve(&mut temporaries, &mut |from, to| pending.push(Pending { key, from, to }));
     }
+}
+
+/// Where `value` can be read at the end of a block that is left with `exit` in registers: in a register, if it is in one.
+fn source_of(machine: &Machine, by: &Decisions<'_>, slots: &Slots, value: Value, exit: &[InReg]) -> Allocation {
+    let mut found = None;
+    for &InReg { reg, .. } in exit.iter().filter(|x| x.value == value) {
+        if !machine.is_stack(reg) {
+            return Allocation::reg(reg);
+        }
+        found = found.or(Some(reg));
+    }
+    found.map_or_else(|| by.slot(slots, value), Allocation::reg)
 }
 
 fn block_start(on: &Input<'_>, block: Block) -> ProgPoint {

@@ -17,6 +17,7 @@
 //! | [`LoopLiveness`] | the same for what lives through loops; the loops' register pressure |
 //! | [`forward::Forward`] | registers, reloads; loop nests several times while that pays |
 //! | [`stores::Stores`] | where each value that needs memory is stored |
+//! | [`lives::Lives`] | where each value is in memory |
 //! | [`spill_sets::SpillSets`] | which values share a slot because one becomes the other |
 //! | [`Slots`] | the frame |
 //! | [`edits::Edits`] | the moves, in order |
@@ -24,6 +25,7 @@
 
 mod edits;
 mod forward;
+pub(crate) mod lives;
 mod residence;
 mod spill_sets;
 mod stores;
@@ -83,7 +85,7 @@ impl SsaAllocator {
         self.next_uses.run(&mut self.code, &self.flow, &machine);
         // What is live on entry to the function has a use that its definition does not reach. (A list that was cut off may hide
         // it; only the validator misses nothing.)
-        if let Some(live) = self.next_uses.live_in(func.entry_block()).first() {
+        if let Some(live) = self.next_uses.live_in(func.entry_block()).next() {
             return Err(self.code.undefined(live.value));
         }
         self.loops.run(&self.code, &self.flow, &mut self.next_uses);

@@ -1,5 +1,5 @@
 //! Where values are at the start of each block, for debug locations: in the registers that the forward pass recorded,
-//! and in the slots of those values whose store dominates the block and whose stretch of the slot it lies in.
+//! and in the slots of those values whose store dominates the block and whose life in memory it lies in.
 
 use super::edits::Decisions;
 use super::forward::{Input, Memory};
@@ -25,8 +25,12 @@ impl<'a> Residents<'a> {
         let mut stored: Vec<(Value, Block, bool)> = Vec::new();
         for store in &by.stores.stores {
             stored.push(match store.place {
-                StorePlace::After(_) => (store.value, on.code.values[store.value].block, false),
-                StorePlace::Entry(block) | StorePlace::FromBranch(block) => (store.value, block, true),
+                StorePlace::FromBranch(block) => (store.value, block, true),
+                StorePlace::After(inst) | StorePlace::Before(inst) | StorePlace::BeforeBranch(inst) => {
+                    let block = by.stores.starts[store.value].block;
+                    let is_first = on.flow.graph.first(block) == inst && store.place == StorePlace::Before(inst);
+                    (store.value, block, is_first)
+                }
             });
         }
         for &value in &by.forward.spilled {
@@ -47,7 +51,7 @@ impl Residence for Residents<'_> {
 
     fn is_in_slot_at_start(&self, block: Block, value: Value) -> bool {
         let Self { on, by, .. } = self;
-        if by.forward.spills[value].end < on.flow.start(block) {
+        if by.forward.spills[value].memory == Memory::Never || !by.sets.is_needed_at(value, on.flow.start(block)) {
             return false;
         }
         let first = self.stored.partition_point(|stored| stored.0 < value);

@@ -4,13 +4,14 @@
 //! the parameter's costs a load and a store on the edge; if both are the same slot, it costs nothing. That is possible if they are
 //! never both needed: then parameter and argument are put into one *spill set*, which gets one slot. Hot edges come first.
 //!
-//! What a set occupies is a sorted list of stretches of positions. The stretch of a value goes from its store, or the block where it is
-//! born, to its last reload. A parameter's slot is also written on each edge into its block, so these positions belong to its set as
+//! What a set occupies is a sorted list of stretches of positions, at first the life in memory of a single value (see [`super::lives`]).
+//! A parameter's slot is also written on each edge into its block, so these positions belong to its set as
 //! well; an argument may only share the slot if these positions, on the edges that pass it, are all that both occupy. An argument that
 //! comes over many edges is weighed by all of them. Lists are kept short: a set with more than [`MAX_STRETCHES`] takes no more members, and one that must have more is
 //! rounded up to a single stretch. So the pass is linear in the spilled values and the arguments, but for one sort.
 
-use super::forward::{EVERYWHERE, Forward, Input};
+use super::forward::{EVERYWHERE, Forward, Input, Memory};
+use super::lives::{Life, Lives};
 use super::stores::Stores;
 use crate::code::Value;
 use crate::ir::RegClass;
@@ -23,7 +24,7 @@ entity! {
     pub(crate) struct SpillSet, "set"
 }
 
-const MAX_STRETCHES: usize = 32;
+const MAX_STRETCHES: usize = 64;
 
 /// A spill set.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,10 @@ pub(crate) struct SpillSets {
     pub(crate) whole: Vec<SpillSet>,
     tenant: TypedVec<SpillSet, u32>,
     parent: TypedVec<SpillSet, SpillSet>,
+    /// What is known of each spilled value's life in memory before it is looked at closely.
+    roughly: Vec<Life>,
+    /// The lives in memory of the spilled values, by the number of the set that each began with.
+    lives: Lives,
     stretches: Vec<Stretch>,
     merged: Vec<Stretch>,
     by_heat: Vec<Pair>,
@@ -107,16 +112,36 @@ impl SpillSets {
         self.sets.clear();
         self.parent.clear();
         self.stretches.clear();
-        for &value in &forward.spilled {
-            let at = self.stretches.len() as u32;
-            let from = stores.start[value];
-            let end = forward.spills[value].end;
-            let from = if end == EVERYWHERE { 0 } else { from };
-            self.stretches.push(Stretch { from, to: end.max(from) });
+        if forward.spilled.is_empty() {
+            return;
+        }
+        self.roughly.clear();
+        self.roughly.extend(forward.spilled.iter().map(|&value| {
+            let (start, end) = (stores.starts[value], forward.spills[value].end);
+            let is_rough = end == EVERYWHERE;
+            let hull = Stretch { from: if is_rough { 0 } else { start.first }, to: end.max(start.first) };
+            Life { block: start.block, from: start.pos, hull, is_rough }
+        }));
+        self.lives.run(on.flow, on.code.insts.len(), &self.roughly, |number| {
+            let value = forward.spilled[number];
+            let start = stores.starts[value];
+            let written = (forward.spills[value].memory == Memory::Born).then_some((start.block, start.pos));
+            forward.reads_of(value).chain(written)
+        });
+        self.stretches.extend_from_slice(&self.lives.stretches);
+        for (&value, &(start, end)) in forward.spilled.iter().zip(&self.lives.of) {
             let class = on.code.values[value].class;
-            self.set_of[value] = self.sets.push(SetData { class, start: at, end: at + 1 });
+            self.set_of[value] = self.sets.push(SetData { class, start, end });
             self.parent.push(self.set_of[value]);
         }
+    }
+
+    /// Is the slot of a value its own at position `pos`?
+    pub(crate) fn is_needed_at(&self, value: Value, pos: u32) -> bool {
+        let (start, end) = self.lives.of[self.set_of[value].index()];
+        let stretches = &self.lives.stretches[start as usize..end as usize];
+        let next = stretches.partition_point(|stretch| stretch.to < pos);
+        stretches.get(next).is_some_and(|stretch| stretch.from <= pos)
     }
 
     /// Merges the sets of parameters in memory with those of their arguments, where they can share.

@@ -1,25 +1,30 @@
 //! Where values that need memory are stored.
 //!
-//! A value is stored once, at a point that dominates all its reloads. The definition always is such a point, but the definition may lie
-//! in a loop that the reloads are outside of, or on the hot side of a branch whose cold side reloads. So the candidates are: behind the
-//! definition; the entry of the block that dominates all reloads; and, for each loop around that block which does not contain the
-//! definition, the block in front of the loop; each if the value is in a register there. The least frequently executed wins, the
-//! definition in case of a tie.
+//! A value is stored once, at a point that dominates all its reloads. The definition always is such a point, but a later one serves
+//! better: the definition may lie in a loop that the reloads are outside of, or on the hot side of a branch whose cold side reloads; and
+//! the later the store, the shorter the time for which the slot is occupied. So the walk goes from the block that dominates all reloads
+//! up the dominator tree to the definition, and of the blocks that the value enters in a register, or is defined in, the coldest is
+//! taken, the last of several. In that block, the store goes to the last chance: in front of the instruction that takes the value's last
+//! register away, which the forward pass has noted, or in front of the branch.
 //!
-//! A value that a branch defines cannot be stored behind its definition. It is stored at the start of the branch's successors instead,
-//! of the one that dominates the reloads or of all.
+//! A value that a branch defines and that is not stored further on is stored at the start of the branch's successors, of the one that
+//! dominates the reloads or of all.
 //!
 //! Then arguments of parameters that live in memory: an argument that is in memory itself is listed as read from memory at its edge,
 //! so that both may share a slot (see [`super::spill_sets`]).
 //!
-//! Cost: linear in the spilled values, times loop depth, times the registers at a block's entry.
+//! Cost: for each spilled value at most [`MAX_STEPS`] steps up the dominator tree, and one for each loop beyond, times the registers at
+//! a block's entry.
 
-use super::forward::{Forward, Input, Memory};
+use super::forward::{Forward, Input, Memory, What};
 use crate::cfg::{Edge, Loop};
 use crate::code::{NO_REG, Value};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, PReg};
 use alloc::vec::Vec;
+
+/// How far the walk up the dominator tree goes.
+const MAX_STEPS: usize = 64;
 
 /// A store of a value into its slot.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +39,29 @@ pub(crate) struct Store {
 pub(crate) enum StorePlace {
     /// Behind the instruction.
     After(Inst),
-    /// At the start of the block, behind the moves of the edges into it.
-    Entry(Block),
+    /// In front of the instruction and the moves next to it; behind the moves of the edges into its block.
+    Before(Inst),
+    /// In front of the branch, behind the moves next to it; in front of the moves of the edges out of its block.
+    BeforeBranch(Inst),
     /// At the start of the block, in front of the moves of the edge into it.
     FromBranch(Block),
+}
+
+/// Where a value's life in memory begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    /// The block, through which all paths to its reads go.
+    pub(crate) block: Block,
+    /// The position in that block; behind it if the value is stored at the start of the blocks that follow.
+    pub(crate) pos: u32,
+    /// The first position in the order of the blocks.
+    pub(crate) first: u32,
+}
+
+impl Start {
+    fn at(block: Block, pos: u32) -> Self {
+        Self { block, pos, first: pos }
+    }
 }
 
 /// An argument of a parameter that lives in memory.
@@ -56,8 +80,8 @@ pub(crate) struct MemoryArg {
 #[derive(Debug, Default)]
 pub(crate) struct Stores {
     pub(crate) stores: Vec<Store>,
-    /// Position at which a value's life in memory begins; valid for spilled values.
-    pub(crate) start: TypedVec<Value, u32>,
+    /// Where a value's life in memory begins; valid for spilled values.
+    pub(crate) starts: TypedVec<Value, Start>,
     /// The arguments of parameters in memory, by edge.
     pub(crate) memory_args: Vec<MemoryArg>,
     /// The number of each parameter among those of its block.
@@ -69,32 +93,33 @@ impl Stores {
     pub(crate) fn run(&mut self, on: &Input<'_>, forward: &mut Forward) {
         self.stores.clear();
         self.memory_args.clear();
-        self.start.reset(on.code.values.len(), 0);
         if forward.spilled.is_empty() {
             return;
         }
+        self.starts.reset(on.code.values.len(), Start::at(Block::invalid(), 0));
         self.list_memory_args(on, forward);
         for index in 0..forward.spilled.len() {
             let value = forward.spilled[index];
             let def = on.code.values[value];
-            self.start[value] = match forward.spills[value].memory {
+            self.starts[value] = match forward.spills[value].memory {
                 // Nothing ever makes it: it is read in code that cannot be reached, before its definition in the order of the blocks.
-                Memory::Stored if forward.def_reg[value] == NO_REG => on.flow.start(def.block),
-                Memory::Stored if def.on_branch => self.behind_branch(on, forward, value),
-                Memory::Stored => self.cheapest(on, forward, value),
-                _ if def.inst.is_valid() => position_of(on, def.block, def.inst),
-                _ => on.flow.start(def.block),
+                Memory::Stored if forward.def_reg[value] == NO_REG => Start::at(def.block, on.flow.start(def.block)),
+                Memory::Stored => self.store(on, forward, value),
+                _ => at_definition(on, value),
             };
         }
     }
 
     fn list_memory_args(&mut self, on: &Input<'_>, forward: &mut Forward) {
-        self.number_params(on);
+        let mut are_numbered = false;
         for index in 0..forward.spilled.len() {
             let param = forward.spilled[index];
             let def = on.code.values[param];
             if forward.spills[param].memory != Memory::Born || !def.is_param {
                 continue;
+            }
+            if !core::mem::replace(&mut are_numbered, true) {
+                self.number_params(on);
             }
             let number = self.param_number[param] as usize;
             for &edge in on.flow.graph.pred_edges(def.block) {
@@ -102,7 +127,7 @@ impl Stores {
                 let from = on.flow.graph.edge(edge).from;
                 if arg == param {
                     // It stays where it is, and so its slot must stay its own until here.
-                    forward.note_reload(on, param, from, on.flow.edge_position(edge));
+                    forward.note_reload_on_edge(on, param, edge);
                     continue;
                 }
                 let in_reg = forward.at_exit(from).iter().find(|x| x.value == arg).map(|x| x.reg);
@@ -116,7 +141,7 @@ impl Stores {
                     Memory::Never => in_reg.is_none(),
                 };
                 if in_memory {
-                    forward.note_reload(on, arg, from, on.flow.edge_position(edge));
+                    forward.note_reload_on_edge(on, arg, edge);
                 }
                 self.memory_args.push(MemoryArg { edge, param, arg, in_reg, in_memory });
             }
@@ -133,58 +158,111 @@ impl Stores {
         }
     }
 
-    /// Stores `value` at the cheapest point; returns its position.
-    fn cheapest(&mut self, on: &Input<'_>, forward: &Forward, value: Value) -> u32 {
+    /// Stores `value` at the cheapest point, the last of several.
+    fn store(&mut self, on: &Input<'_>, forward: &Forward, value: Value) -> Start {
         let def = on.code.values[value];
-        let mut best = on.flow.frequencies.of(def.block);
-        let mut place = None;
-        let mut at = forward.spills[value].needed_by;
-        while at != def.block && at.is_valid() {
-            let frequency = on.flow.frequencies.of(at);
-            if frequency < best
-                && let Some(found) = forward.at_entry(at).iter().find(|x| x.value == value)
-            {
-                best = frequency;
-                place = Some((at, found.reg));
-            }
-            let of = on.flow.loops.block_loop(at);
-            if of == Loop::ROOT || on.flow.order.contains(of, def.block) {
-                break;
-            }
-            at = on.flow.dominators.idom(on.flow.loops.header(of));
+        let block = self.coldest(on, forward, value);
+        if def.on_branch && block == def.block {
+            return self.behind_branch(on, forward, value);
         }
-        let class = def.class.index();
-        if let Some((block, from)) = place {
-            self.stores.push(Store { value, from, place: StorePlace::Entry(block) });
-            return on.flow.start(block);
-        }
-        let from = PReg::from_index(class << 6 | usize::from(forward.def_reg[value]));
-        if def.inst.is_valid() {
-            self.stores.push(Store { value, from, place: StorePlace::After(def.inst) });
-            position_of(on, def.block, def.inst)
-        } else {
-            self.stores.push(Store { value, from, place: StorePlace::Entry(def.block) });
-            on.flow.start(def.block)
+        let (from, place) = last_chance(on, forward, value, block);
+        self.stores.push(Store { value, from, place });
+        let first = on.flow.graph.first(block).0;
+        match place {
+            StorePlace::After(inst) | StorePlace::Before(inst) | StorePlace::BeforeBranch(inst) => {
+                Start::at(block, on.flow.start(block) + (inst.0 - first))
+            }
+            StorePlace::FromBranch(_) => Start::at(block, on.flow.start(block)),
         }
     }
 
+    /// The coldest of the blocks that dominate all reloads and that `value` enters in a register; the one that defines it, if that is
+    /// colder still.
+    fn coldest(&self, on: &Input<'_>, forward: &Forward, value: Value) -> Block {
+        let def = on.code.values[value];
+        let mut coldest = (f32::INFINITY, def.block);
+        let mut at = forward.spills[value].needed_by;
+        let mut steps = 0;
+        while at != def.block && at.is_valid() {
+            let frequency = on.flow.frequencies.of(at);
+            if frequency < coldest.0
+                && forward.at_entry(at).iter().any(|x| x.value == value && !on.machine.is_stack(x.reg))
+            {
+                coldest = (frequency, at);
+            }
+            steps += 1;
+            if steps > MAX_STEPS {
+                let of = on.flow.loops.block_loop(at);
+                if of == Loop::ROOT || on.flow.order.contains(of, def.block) {
+                    break;
+                }
+                at = on.flow.loops.header(of);
+            }
+            at = on.flow.dominators.idom(at);
+        }
+        if coldest.0 <= on.flow.frequencies.of(def.block) { coldest.1 } else { def.block }
+    }
+
     /// Stores a value that a branch defines, at the start of the successor through which all reloads are reached, or of each if there
-    /// is none; returns the first's position.
-    fn behind_branch(&mut self, on: &Input<'_>, forward: &Forward, value: Value) -> u32 {
+    /// is none.
+    fn behind_branch(&mut self, on: &Input<'_>, forward: &Forward, value: Value) -> Start {
         let def = on.code.values[value];
         let from = PReg::from_index(def.class.index() << 6 | usize::from(forward.def_reg[value]));
         let needed_by = forward.spills[value].needed_by;
         let graph = &on.flow.graph;
         let only = graph.succs(def.block).find(|&to| on.flow.dominators.dominates(to, needed_by));
-        let mut start = u32::MAX;
+        let mut first = u32::MAX;
         for to in graph.succs(def.block).filter(|&to| only.is_none_or(|only| only == to)) {
             self.stores.push(Store { value, from, place: StorePlace::FromBranch(to) });
-            start = start.min(on.flow.start(to));
+            first = first.min(on.flow.start(to));
         }
-        if start == u32::MAX { on.flow.start(def.block) } else { start }
+        let first = if first == u32::MAX { on.flow.start(def.block) } else { first };
+        Start { block: def.block, pos: u32::MAX, first }
     }
 }
 
-fn position_of(on: &Input<'_>, block: Block, inst: Inst) -> u32 {
-    on.flow.start(block) + (inst.0 - on.flow.graph.first(block).0)
+/// The last chance to store `value` in `block`, which defines it or which it enters in a register: in front of the instruction that
+/// takes its last register away, or of the branch.
+fn last_chance(on: &Input<'_>, forward: &Forward, value: Value, block: Block) -> (PReg, StorePlace) {
+    let def = on.code.values[value];
+    let (first, start) = (on.flow.graph.first(block), on.flow.start(block));
+    let inst_at = |pos: u32| Inst(first.0 + (pos - start));
+    let is_defined_here = def.block == block && def.inst.is_valid();
+    let (mut forgotten, mut read) = (None, u32::MAX);
+    for event in forward.events_of(value).filter(|event| event.block == block) {
+        match event.what {
+            What::Read => read = read.min(event.pos),
+            What::Forgotten(reg) => forgotten = Some((event.pos, reg)),
+        }
+    }
+    let branch = on.flow.end(block) - 1;
+    let last = match forgotten {
+        Some((pos, reg)) => Some((pos, reg, StorePlace::Before(inst_at(pos)))),
+        None => {
+            let left = forward.at_exit(block).iter().find(|x| x.value == value);
+            // What the branch itself loads is loaded in front of such a store.
+            left.filter(|_| read > branch).map(|left| (branch, left.reg, StorePlace::BeforeBranch(inst_at(branch))))
+        }
+    };
+    if let Some((pos, reg, place)) = last
+        && !on.machine.is_stack(reg)
+        && pos <= read
+        && !(is_defined_here && inst_at(pos) <= def.inst)
+    {
+        return (reg, place);
+    }
+    if def.block == block {
+        let from = PReg::from_index(def.class.index() << 6 | usize::from(forward.def_reg[value]));
+        return (from, if is_defined_here { StorePlace::After(def.inst) } else { StorePlace::Before(first) });
+    }
+    let entered = forward.at_entry(block).iter().find(|x| x.value == value && !on.machine.is_stack(x.reg));
+    (entered.map_or(PReg::from_index(0), |x| x.reg), StorePlace::Before(first))
+}
+
+/// The definition of a value, as the beginning of its life in memory.
+fn at_definition(on: &Input<'_>, value: Value) -> Start {
+    let def = on.code.values[value];
+    let start = on.flow.start(def.block);
+    let inst = if def.inst.is_valid() { def.inst.0 - on.flow.graph.first(def.block).0 } else { 0 };
+    Start::at(def.block, start + inst)
 }

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Compile and run programs with both builds, and print the ratios
     Compare(CompareArgs),
+    /// Count the instructions that programs execute with both builds, and print the ratios; needs Valgrind
+    Count(CountArgs),
     /// Write every function that Cranelift hands to the register allocator
     Capture(CaptureArgs),
     /// Run WebAssembly's specification tests
@@ -95,6 +97,12 @@ pub(crate) struct CompileArgs {
     /// Compile so many times and take the fastest
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) reps: u32,
+    /// Write what comes out to this file, for `run --image`; of one module and one machine only
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image: Option<PathBuf>,
+    /// Do without instructions that Valgrind does not know, which are those of AVX-512
+    #[arg(long)]
+    pub(crate) valgrind: bool,
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -113,14 +121,17 @@ pub(crate) struct RunArgs {
     /// For a library of Emscripten's: which short names stand for which names
     #[arg(long, value_name = "FILE")]
     pub(crate) names: Option<PathBuf>,
+    /// Run what `compile --image` of this same build made of the program, rather than compile it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "check"])]
+    pub(crate) image: Option<PathBuf>,
     /// Write the figures to this file, as JSON, rather than to standard error
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 }
 
-/// The arguments of `compare`.
+/// Which programs, and which builds of Wasmtime.
 #[derive(Debug, clap::Args)]
-pub(crate) struct CompareArgs {
+pub(crate) struct Comparing {
     /// Modules to compile; those that are WASI commands are run as well
     #[arg(value_name = "FILE", conflicts_with = "programs")]
     pub(crate) files: Vec<PathBuf>,
@@ -133,9 +144,6 @@ pub(crate) struct CompareArgs {
     /// The algorithm of the register allocator
     #[arg(long, value_name = "NAME", default_value = "backtracking")]
     pub(crate) algorithm: Algorithm,
-    /// Take the fastest of so many turns
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) reps: u32,
     /// The build with the stock allocator; without it, `wasmtime-stock` beside this binary
     #[arg(long, value_name = "FILE")]
     pub(crate) stock: Option<PathBuf>,
@@ -145,6 +153,33 @@ pub(crate) struct CompareArgs {
     /// Print a table in Markdown
     #[arg(long)]
     pub(crate) markdown: bool,
+}
+
+/// The arguments of `compare`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) comparing: Comparing,
+    /// Take the fastest of so many turns
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) reps: u32,
+}
+
+/// The arguments of `count`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CountArgs {
+    #[command(flatten)]
+    pub(crate) comparing: Comparing,
+    /// Name the programs whose ratio is above this; one of them makes the exit code 1
+    #[arg(long, value_name = "RATIO", default_value_t = 1.03)]
+    pub(crate) limit: f64,
+    /// Of each program, show so many functions as well: those whose counts differ most
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) functions: usize,
+    /// Leave what was compiled and counted in this folder: `PROGRAM.BUILD.image` and `.counts` for `objdump -d` and
+    /// `callgrind_annotate`, and `.report`, which says where in memory the code lay
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) keep: Option<PathBuf>,
 }
 
 /// The arguments of `capture`.

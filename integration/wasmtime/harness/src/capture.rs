@@ -29,7 +29,8 @@ pub(crate) fn run(args: &CaptureArgs, recorder: Option<&dyn Recorder>) -> Result
     };
     let name = || args.file.display().to_string();
     let bytes = std::fs::read(&args.file).with_context(name)?;
-    let setup = Setup { target: args.target.clone(), algorithm: Algorithm::Backtracking, check: false };
+    let setup =
+        Setup { target: args.target.clone(), algorithm: Algorithm::Backtracking, check: false, valgrind: false };
     let engine = setup.engine()?;
     recorder.clear();
     engine.precompile_module(&bytes).with_context(name)?;

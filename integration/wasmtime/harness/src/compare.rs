@@ -4,7 +4,7 @@
 //! both; of each figure the best of all turns counts, and time is processor time. What a program prints, and its exit code, must be the same in every
 //! turn of both.
 
-use crate::args::{Algorithm, CompareArgs};
+use crate::args::{Algorithm, CompareArgs, Comparing};
 use crate::programs::{self, Program};
 use crate::{Answer, compile, run, table};
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use wasmtime::error::Context as _;
-use wasmtime::{Result, bail, ensure, format_err};
+use wasmtime::{Result, ensure, format_err};
 
 /// The best figures of one build for one program.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,18 +34,12 @@ struct Place {
 }
 
 pub(crate) fn run(args: &CompareArgs) -> Result<Answer> {
-    let (programs, folder) = match args.files.as_slice() {
-        [] => programs::read(&args.programs)?,
-        files => (files.iter().map(|file| of_file(file)).collect::<Result<_>>()?, PathBuf::from(".")),
-    };
-    if let Some(stranger) = args.only.iter().find(|name| programs.iter().all(|program| program.name != **name)) {
-        bail!("no program is named `{stranger}`");
-    }
-    let builds = [build(args.stock.as_deref(), "wasmtime-stock")?, build(args.ours.as_deref(), "wasmtime-regatta")?];
-    let place = Place { builds, folder, algorithm: args.algorithm, reps: args.reps };
+    let (programs, folder) = programs::select(&args.comparing)?;
+    let place =
+        Place { builds: builds(&args.comparing)?, folder, algorithm: args.comparing.algorithm, reps: args.reps };
     let mut answer = Answer::Yes;
     let mut rows = Vec::new();
-    for program in programs.iter().filter(|program| args.only.is_empty() || args.only.contains(&program.name)) {
+    for program in &programs {
         let (bests, same) = measure(&place, program).with_context(|| program.name.clone())?;
         if !same {
             println!("{}: the two builds print different things", program.name);
@@ -53,16 +47,13 @@ pub(crate) fn run(args: &CompareArgs) -> Result<Answer> {
         }
         rows.push((program.name.clone(), bests));
     }
-    print(&rows, args.markdown);
+    print(&rows, args.comparing.markdown);
     Ok(answer)
 }
 
-/// A module given on the command line; it is run if it can be without more ado.
-fn of_file(file: &Path) -> Result<Program> {
-    let name = file.display().to_string();
-    let bytes = std::fs::read(file).with_context(|| name.clone())?;
-    let command = run::is_command(&bytes).with_context(|| name.clone())?;
-    Ok(Program { name, file: file.to_owned(), names: None, run: command.then(Vec::new) })
+/// Where the build with the stock allocator is, and the one with ours.
+pub(crate) fn builds(args: &Comparing) -> Result<[PathBuf; 2]> {
+    Ok([build(args.stock.as_deref(), "wasmtime-stock")?, build(args.ours.as_deref(), "wasmtime-regatta")?])
 }
 
 /// Where a build is: where the command line says, or beside this one.
@@ -123,7 +114,8 @@ fn turn(place: &Place, build: &Path, program: &Program, best: &mut Best) -> Resu
     Ok(*best.output.get_or_insert_with(|| printed.clone()) == printed)
 }
 
-fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
+/// What a build has to report.
+pub(crate) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
     serde_json::from_slice(json).map_err(|error| format_err!("the build's report: {error}"))
 }
 
@@ -167,7 +159,7 @@ fn print(rows: &[(String, [Best; 2])], markdown: bool) {
 }
 
 /// The geometric mean; none of nothing.
-fn geometric_mean(ratios: &[f64]) -> Option<f64> {
+pub(crate) fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     let logs: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
     (!ratios.is_empty()).then(|| (logs / ratios.len() as f64).exp())
 }

@@ -5,7 +5,7 @@
 //! processor time, of one thread.
 
 use crate::Answer;
-use crate::args::{CompileArgs, Target};
+use crate::args::{CompileArgs, Compiling, Target};
 use crate::engine::Setup;
 use crate::{passes, table};
 use object::{Object, ObjectSymbol, SymbolKind};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wasmtime::error::Context as _;
-use wasmtime::{Result, format_err};
+use wasmtime::{Result, ensure, format_err};
 
 /// What there is to say of one compilation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,12 +37,16 @@ pub(crate) struct Figures {
 pub(crate) fn run(args: &CompileArgs) -> Result<Answer> {
     let targets: Vec<Option<Target>> =
         if args.targets.is_empty() { vec![None] } else { args.targets.iter().cloned().map(Some).collect() };
+    ensure!(
+        args.image.is_none() || (args.files.len(), targets.len()) == (1, 1),
+        "`--image` takes one module and one machine"
+    );
     let mut all = Vec::new();
     for file in &args.files {
         for target in &targets {
-            let setup =
-                Setup { target: target.clone(), algorithm: args.compiling.algorithm, check: args.compiling.check };
-            all.push(measure(file, &setup, args.reps)?);
+            let Compiling { algorithm, check } = args.compiling;
+            let setup = Setup { target: target.clone(), algorithm, check, valgrind: args.valgrind };
+            all.push(measure(file, &setup, args.reps, args.image.as_deref())?);
         }
     }
     if args.json {
@@ -53,8 +57,8 @@ pub(crate) fn run(args: &CompileArgs) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-/// Compiles a module `reps` times.
-fn measure(file: &Path, setup: &Setup, reps: u32) -> Result<Figures> {
+/// Compiles a module `reps` times. What comes out is written to the file `keep`.
+fn measure(file: &Path, setup: &Setup, reps: u32, keep: Option<&Path>) -> Result<Figures> {
     let name = || file.display().to_string();
     let bytes = std::fs::read(file).with_context(name)?;
     let engine = setup.engine()?;
@@ -62,6 +66,9 @@ fn measure(file: &Path, setup: &Setup, reps: u32) -> Result<Figures> {
     for _ in 0..reps {
         let (image, cost) = passes::measure(|| engine.precompile_module(&bytes));
         let image = image.with_context(name)?;
+        if let Some(path) = keep {
+            std::fs::write(path, &image).with_context(|| path.display().to_string())?;
+        }
         let code = code_size(&image).with_context(name)?;
         let turn = Figures {
             file: file.to_owned(),
@@ -126,6 +133,7 @@ mod tests {
                 target: target.map(|t| t.parse().expect("a target")),
                 algorithm: Algorithm::Backtracking,
                 check: true,
+                valgrind: false,
             };
             let engine = setup.engine().expect("an engine");
             let (image, seen) = passes::measure(|| engine.precompile_module(MODULE).expect("an image"));

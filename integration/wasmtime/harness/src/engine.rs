@@ -12,6 +12,8 @@ pub(crate) struct Setup {
     pub(crate) algorithm: Algorithm,
     /// Shall Cranelift check every allocation?
     pub(crate) check: bool,
+    /// Shall it do without what Valgrind does not know?
+    pub(crate) valgrind: bool,
 }
 
 impl Setup {
@@ -35,6 +37,9 @@ impl Setup {
         if self.target.as_ref().is_some_and(|target| target.0.starts_with("riscv64")) {
             enable(&mut config, VECTORS);
         }
+        if self.valgrind && cfg!(target_arch = "x86_64") && self.target.is_none() {
+            UNKNOWN_TO_VALGRIND.iter().for_each(|setting| disable(&mut config, setting));
+        }
         Ok(config)
     }
 
@@ -49,6 +54,17 @@ const CHECKER: &str = "regalloc_checker";
 /// The setting that RISC-V has vectors, which WebAssembly's need there, and which no target triple says.
 const VECTORS: &str = "has_v";
 
+/// The settings that this machine has instructions which Valgrind cannot decode.
+const UNKNOWN_TO_VALGRIND: &[&str] = &[
+    "has_avx512bitalg",
+    "has_avx512dq",
+    "has_avx512f",
+    "has_avx512vbmi",
+    "has_avx512vl",
+    "has_avx512vnni",
+    "has_avx_vnni",
+];
+
 /// Turns on one of the settings above.
 fn enable(config: &mut Config, setting: &'static str) {
     // SAFETY: Wasmtime leaves settings of Cranelift to the caller's care because some change what the code assumes of its
@@ -57,5 +73,14 @@ fn enable(config: &mut Config, setting: &'static str) {
     #[expect(unsafe_code, reason = "Wasmtime has no other way to these settings")]
     unsafe {
         config.cranelift_flag_enable(setting);
+    }
+}
+
+/// Turns off one of the settings above.
+fn disable(config: &mut Config, setting: &str) {
+    // SAFETY: As above; and what is compiled for a machine that lacks instructions runs on one that has them.
+    #[expect(unsafe_code, reason = "Wasmtime has no other way to these settings")]
+    unsafe {
+        config.cranelift_flag_set(setting, "false");
     }
 }

@@ -1,4 +1,4 @@
-//! Wasmtime at work: it compiles, runs, compares and captures WebAssembly programs, with whichever register allocator it
+//! Wasmtime at work: it compiles, runs, compares, counts and captures WebAssembly programs, with whichever register allocator it
 //! was built.
 //!
 //! The folders `stock`, `ours` and `capture` beside this one each build the same few lines around [`main`]; they differ
@@ -12,6 +12,7 @@ mod args;
 mod capture;
 mod compare;
 mod compile;
+mod count;
 mod engine;
 mod passes;
 mod programs;
@@ -42,6 +43,7 @@ pub fn main(recorder: Option<&dyn Recorder>) -> ExitCode {
         Command::Compile(args) => compile::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Count(args) => count::run(&args),
         Command::Capture(args) => capture::run(&args, recorder),
         Command::Spec(args) => spec::run(&args),
     };

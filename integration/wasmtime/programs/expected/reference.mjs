@@ -29,11 +29,13 @@ write("esbuild.txt", execFileSync(process.execPath, [`${esbuild}wasm_exec_node.j
 
 const { initWasm, Resvg } = require("@resvg/resvg-wasm");
 await initWasm(readFileSync("node_modules/@resvg/resvg-wasm/index_bg.wasm"));
-const png = new Resvg(readFileSync("resvg/scene.svg", "utf8")).render().asPng();
-// FNV-1a, in 64 bits.
-let hash = 0xcbf29ce484222325n;
-for (const byte of png) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
-write("resvg.txt", `${png.length} bytes, ${hash.toString(16).padStart(16, "0")}\n`);
+const summary = (bytes) => {
+  // FNV-1a, in 64 bits.
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of bytes) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+  return `${bytes.length} bytes, ${hash.toString(16).padStart(16, "0")}\n`;
+};
+write("resvg.txt", summary(new Resvg(readFileSync("resvg/scene.svg", "utf8")).render().asPng()));
 
 // The package counts clusters in units of UTF-16, so this calls the library itself.
 const library = new WebAssembly.Module(readFileSync("node_modules/harfbuzzjs/dist/harfbuzz.wasm"));
@@ -117,3 +119,41 @@ for (const body of falling) {
   positions += `${scratch.map((number) => number.toFixed(4)).join(" ")}\n`;
 }
 write("rapier3d.txt", positions);
+
+const brotli = require("brotli-wasm");
+write("brotli.txt", summary(brotli.compress(readFileSync("node_modules/@resvg/resvg-wasm/index.js"))));
+
+// The same picture as the host makes: circles about the middle over a slope.
+const { initSync, optimise_raw } = await import("../node_modules/@jsquash/oxipng/codec/pkg/squoosh_oxipng.js");
+initSync(new WebAssembly.Module(readFileSync("node_modules/@jsquash/oxipng/codec/pkg/squoosh_oxipng_bg.wasm")));
+const side = 160, pixels = [];
+for (let y = 0; y < side; y++) {
+  for (let x = 0; x < side; x++) {
+    const far = (x - side / 2) ** 2 + (y - side / 2) ** 2;
+    pixels.push((far >> 4) & 255, x + y & 255, ((far >> 6) * 8) & 255, 255);
+  }
+}
+write("oxipng.txt", summary(optimise_raw(new Uint8ClampedArray(pixels), side, side, 3, false, false)));
+
+// The package wants a formatter from another package; its module is called here as that one would.
+const formatter = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(require("@dprint/typescript").getPath()))).exports;
+const shared = (at, length) => new Uint8Array(formatter.memory.buffer, at, length);
+const send = (bytes) => shared(formatter.clear_shared_bytes(bytes.length), bytes.length).set(bytes);
+const program = "node_modules/harfbuzzjs/dist/harfbuzz.js";
+send(Buffer.from(JSON.stringify({ global: {}, plugin: {} })));
+formatter.register_config(1);
+send(Buffer.from(program));
+formatter.set_file_path();
+send(readFileSync(program));
+if (formatter.format(1) !== 1) throw new Error("nothing to format");
+const formatted = formatter.get_formatted_text();
+write("dprint.txt", summary(shared(formatter.get_shared_bytes_ptr(), formatted)));
+
+// The package takes Node for a browser when it can fetch.
+delete globalThis.fetch;
+const argon2 = require("argon2-browser");
+const { encoded } = await argon2.hash({
+  pass: "correct horse battery staple", salt: "somewhat salty", time: 3, mem: 8192, hashLen: 32, parallelism: 1,
+  type: argon2.ArgonType.Argon2id,
+});
+write("argon2.txt", `${encoded}\n`);

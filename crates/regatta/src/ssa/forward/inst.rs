@@ -92,54 +92,57 @@ impl Forward {
     fn simple(&mut self, on: &Input<'_>, inst: Inst, flags: u8, allocs: &mut [Allocation]) -> Result<(), RegClass> {
         let range = on.code.op_range(inst);
         let first = range.start;
-        let ops = &on.code.ops.as_slice()[range];
-        for (k, op) in ops.iter().enumerate() {
-            if op.is_use() && self.held[op.value] & !on.machine.stack[op.class()] == 0 {
-                let class = op.class();
-                let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
-                let among = on.machine.allocatable[class];
-                let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-                self.bring(on, op.value, class, reg);
-                debug_assert!(self.next.as_slice()[first + k] >= self.pos);
-            }
-        }
-        for (k, op) in ops.iter().enumerate() {
+        let ops = &on.code.ops.as_slice()[range.clone()];
+        let reuses = flags & flag::REUSE != 0;
+        let mut claims = Claims::default();
+        for (op, place) in ops.iter().zip(&mut allocs[range.clone()]) {
             if op.is_use() {
                 let class = op.class();
-                let reg = lowest(self.held[op.value] & !on.machine.stack[class]);
-                allocs[first + k] = Allocation::reg(preg(class, reg));
-                self.until[op.value].next = self.next.as_slice()[first + k];
+                let here = self.held[op.value] & !on.machine.stack[class];
+                let reg = if here != 0 {
+                    lowest(here)
+                } else {
+                    let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
+                    let among = on.machine.allocatable[class] & !claims.read[class];
+                    let reg =
+                        self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+                    self.bring(on, op.value, class, reg);
+                    reg
+                };
+                *place = Allocation::reg(preg(class, reg));
+                claims.read[class] |= bit(reg);
+                if op.role & REUSED != 0 {
+                    claims.reused[class] |= bit(reg);
+                }
+                // What dies here is forgotten at once, unless its register is to become a definition's; others do not get it
+                // before all uses have been read.
+                if self.set_next_use(*op) == DEAD && !reuses {
+                    self.drop_value(class, op.value);
+                }
             } else if op.want == Want::Ignored {
-                allocs[first + k] = ignored(*op);
+                *place = ignored(*op);
             }
         }
         if flags & flag::DEFINES == 0 {
-            self.drop_dead_uses(ops);
             return Ok(());
         }
-        let mut defined = [0; 3];
-        if flags & flag::REUSE != 0 {
-            let mut claims = Claims::default();
-            self.claim_uses(ops, first, allocs, &mut claims);
+        if reuses {
             self.reuse(on, ops, first, allocs, &mut claims).map_err(|stuck| match stuck {
                 Stuck::OutOfRegisters(class) => class,
                 // Nothing is overwritten here that could be in the way.
                 Stuck::Bad(_) => RegClass::Int,
             })?;
-            defined = claims.defined;
+            self.drop_dead_uses(ops);
         }
-        self.drop_dead_uses(ops);
-        for (k, op) in ops.iter().enumerate() {
+        for (op, place) in ops.iter().zip(&mut allocs[range]) {
             if op.is_def() && op.want == Want::Reg {
                 let class = op.class();
-                let among = on.machine.allocatable[class] & !defined[class];
+                let among = on.machine.allocatable[class] & !claims.defined[class];
                 let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
                 let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-                defined[class] |= bit(reg);
-                self.define(op.value, class, reg, first + k, allocs);
+                claims.defined[class] |= bit(reg);
+                self.define(*op, class, reg, place);
             }
-        }
-        for op in ops {
             if op.is_def() && self.until[op.value].next == DEAD {
                 self.drop_value(op.class(), op.value);
             }
@@ -184,7 +187,7 @@ impl Forward {
         }
         for (k, op) in ops.iter().enumerate() {
             if op.is_use() {
-                self.until[op.value].next = self.next.as_slice()[first + k];
+                self.set_next_use(*op);
             } else if op.want == Want::Ignored {
                 allocs[first + k] = ignored(*op);
             }
@@ -325,8 +328,12 @@ impl Forward {
     /// Moves the value in `reg` to another register, or forgets it.
     fn move_away(&mut self, on: &Input<'_>, class: usize, reg: u8, claims: &Claims) {
         let value = self.regs.value(class, reg);
-        let among = on.machine.allocatable[class] & !claims.fixed[class] & !claims.early_fixed[class];
+        let mut among = on.machine.allocatable[class] & !claims.fixed[class] & !claims.early_fixed[class];
         let used_here = self.until[value].next == self.pos;
+        if !used_here {
+            // Not worth moving to where the instruction overwrites it.
+            among &= !claims.killed[class];
+        }
         let free = among & !self.regs.occupied[class];
         let mut to = NO_REG;
         if free != 0 {
@@ -344,23 +351,20 @@ impl Forward {
         } else if let Some(victim) = self.victim(on, class, among, claims.killed[class])
             && (used_here || victim.next_use > self.until[value].next)
         {
-            self.free(class, victim.reg);
+            self.forget(class, victim.reg);
             to = victim.reg;
         }
         if to != NO_REG {
             self.bring(on, value, class, to);
         }
-        self.free(class, reg);
+        self.forget(class, reg);
     }
 
     /// Is `value`, which this instruction uses, used again behind it?
     pub(super) fn lives_on(&self, on: &Input<'_>, value: Value) -> bool {
         let range = on.code.op_range(self.inst);
-        let last = range.rev().find(|&op| {
-            let op = on.code.ops.as_slice()[op];
-            op.is_use() && op.value == value
-        });
-        last.is_some_and(|op| self.next.as_slice()[op] != DEAD)
+        let last = on.code.ops.as_slice()[range].iter().rev().find(|op| op.is_use() && op.value == value);
+        last.is_some_and(|op| self.next_use(*op) != DEAD)
     }
 
     /// Step 2: the registers of early fixed definitions are the definitions' before the instruction.
@@ -415,7 +419,7 @@ impl Forward {
             let among = allowed & !claims.fixed[class] & !claims.read[class];
             let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]) | claims.killed[class];
             let killed = claims.killed[class];
-            let lives_on = self.next.as_slice()[at] != DEAD;
+            let lives_on = self.next_use(op) != DEAD;
             let hint = if op.hint != NO_REG && killed & bit(op.hint) != 0 && lives_on { NO_REG } else { op.hint };
             let reg =
                 self.take(on, among, op.value, hint, avoid, killed).ok_or_else(|| out_of_registers(on, op.value))?;
@@ -460,7 +464,7 @@ impl Forward {
                 if op.is_late() {
                     allowed &= !claims.killed[class] & !claims.reused[class];
                 }
-                let next = self.next.as_slice()[at];
+                let next = self.next_use(op);
                 let room = allowed & !self.regs.occupied[class] & !claims.fixed[class];
                 let again_soon = next != DEAD && next - self.pos <= NEAR && room != 0;
                 if self.held[op.value] & allowed != 0 || again_soon {
@@ -485,19 +489,6 @@ impl Forward {
     fn use_in_slot(&mut self, on: &Input<'_>, value: Value, at: usize) {
         self.note_reload(on, value, self.block, self.pos);
         self.slot_operands.push((OpIndex::new(at), value));
-    }
-
-    /// For [`Forward::simple`]: what [`Forward::use_in`] would have claimed.
-    fn claim_uses(&self, ops: &[Op], first: usize, allocs: &[Allocation], claims: &mut Claims) {
-        for (op, alloc) in ops.iter().zip(&allocs[first..]) {
-            if op.is_use() {
-                let reg = alloc.index() as u8 & 63;
-                claims.read[op.class()] |= bit(reg);
-                if op.role & REUSED != 0 {
-                    claims.reused[op.class()] |= bit(reg);
-                }
-            }
-        }
     }
 
     /// Step 4: a definition takes over its input's register. If the input lives on, it must be in another one too.
@@ -525,17 +516,18 @@ impl Forward {
                 return Err(out_of_registers(on, op.value).into());
             }
             let is_fixed = input.want == Want::Fixed;
+            let wish = self.wish_of(op);
             let lives_on = self.until[input.value].next != DEAD;
             let needed = claims.late[class] & bit(reg) != 0;
             if lives_on || needed {
                 let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
                 let others = self.held[input.value] & !overwritten & !bit(reg) & !on.machine.stack[class];
                 if others == 0 {
-                    let copy = self.room_for_copy(on, op, input, is_fixed, reg, claims);
+                    let copy = self.room_for_copy(on, op, wish, input, is_fixed, reg, claims);
                     if let Some(copy) = copy {
                         self.bring(on, input.value, class, copy);
                         let fits = input.limit_mask() & bit(copy) != 0;
-                        if !is_fixed && op.hint != reg && fits && !needed {
+                        if !is_fixed && wish != reg && fits && !needed {
                             allocs[at_input] = Allocation::reg(preg(class, copy));
                             claims.read[class] |= bit(copy);
                             reg = copy;
@@ -544,11 +536,11 @@ impl Forward {
                         return Err(out_of_registers(on, op.value).into());
                     }
                 } else if !is_fixed
-                    && op.hint != NO_REG
-                    && others & !claims.late[class] & bit(op.hint) & input.limit_mask() != 0
+                    && wish != NO_REG
+                    && others & !claims.late[class] & bit(wish) & input.limit_mask() != 0
                     && !needed
                 {
-                    reg = op.hint;
+                    reg = wish;
                     allocs[at_input] = Allocation::reg(preg(class, reg));
                     claims.read[class] |= bit(reg);
                 }
@@ -559,10 +551,15 @@ impl Forward {
                 self.free_all(class, self.held[input.value] & (!settled | bit(reg)));
             }
             claims.defined[class] |= bit(reg);
-            self.until[op.value].next = self.next.as_slice()[first + k];
-            self.define_in(op.value, class, reg, first + k, allocs);
+            self.define(*op, class, reg, &mut allocs[first + k]);
         }
         Ok(())
+    }
+
+    /// The register that a definition had best be made in: one that it is wanted in further on, or that of the parameter it becomes.
+    fn wish_of(&self, def: &Op) -> u8 {
+        let becomes = self.becomes[def.value];
+        if def.hint == NO_REG && becomes.is_valid() { self.last_reg[becomes] } else { def.hint }
     }
 
     /// A register for a copy of a reused input that lives on, if one is free or holds something that is needed later still.
@@ -570,6 +567,7 @@ impl Forward {
         &mut self,
         on: &Input<'_>,
         def: &Op,
+        wish: u8,
         input: Op,
         is_fixed: bool,
         reg: u8,
@@ -583,16 +581,16 @@ impl Forward {
         if free != 0 {
             let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
             // Either the copy lives on, or the definition is made in it, whichever suits the definition's wish.
-            return Some(if is_fixed || def.hint == reg {
+            return Some(if is_fixed || wish == reg {
                 self.pick(on, free, input.value, NO_REG, avoid)
             } else {
-                self.pick(on, free, def.value, def.hint, avoid)
+                self.pick(on, free, def.value, wish, avoid)
             });
         }
         let victim = self.victim(on, class, among, claims.killed[class])?;
         let must = claims.late[class] & bit(reg) != 0;
         (must || victim.next_use > self.until[input.value].next).then(|| {
-            self.free(class, victim.reg);
+            self.forget(class, victim.reg);
             victim.reg
         })
     }
@@ -626,7 +624,7 @@ impl Forward {
                         & !taken
                         & !claims.killed[class]
                         & !claims.defined[class];
-                    self.place_def(on, *op, first + k, among, claims)?
+                    self.place_def(on, *op, among, claims)?
                 }
             };
             self.finish_def(*op, first + k, reg, allocs, claims);
@@ -635,14 +633,7 @@ impl Forward {
     }
 
     /// A register for a definition; none if it is, or had better be, made on the stack.
-    fn place_def(
-        &mut self,
-        on: &Input<'_>,
-        op: Op,
-        at: usize,
-        among: u64,
-        claims: &Claims,
-    ) -> Result<Option<u8>, Stuck> {
+    fn place_def(&mut self, on: &Input<'_>, op: Op, among: u64, claims: &Claims) -> Result<Option<u8>, Stuck> {
         let class = op.class();
         let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
         match op.want {
@@ -653,9 +644,9 @@ impl Forward {
                     return Ok(Some(self.pick(on, free, op.value, op.hint, avoid)));
                 }
                 let victim = self.victim(on, class, among, claims.killed[class]);
-                let next = self.next.as_slice()[at];
+                let next = self.next_use(op);
                 Ok(victim.filter(|victim| victim.next_use > next).map(|victim| {
-                    self.free(class, victim.reg);
+                    self.forget(class, victim.reg);
                     victim.reg
                 }))
             }
@@ -670,10 +661,10 @@ impl Forward {
         if let Some(reg) = reg {
             let class = op.class();
             claims.defined[class] |= bit(reg);
-            self.define(op.value, class, reg, at, allocs);
+            self.define(op, class, reg, &mut allocs[at]);
         } else {
-            self.until[op.value].next = self.next.as_slice()[at];
-            self.touched.push(op.value);
+            self.set_next_use(op);
+            self.defined.push(op.value);
             self.born_in_memory(op.value, self.block, self.pos);
             self.slot_operands.push((OpIndex::new(at), op.value));
         }
@@ -713,7 +704,7 @@ impl Forward {
                 } else {
                     match self.victim(on, class, among, killed) {
                         Some(victim) if victim.next_use > next_use => {
-                            self.free(class, victim.reg);
+                            self.forget(class, victim.reg);
                             victim.reg
                         }
                         _ => continue,
@@ -753,7 +744,7 @@ impl Forward {
                 }
                 self.free_all(class, bit(op.reg));
                 claims.defined[class] |= bit(op.reg);
-                self.define(op.value, class, op.reg, first + k, allocs);
+                self.define(*op, class, op.reg, &mut allocs[first + k]);
             }
         }
         // Those with a limit before those without, and last those that need no register.
@@ -770,7 +761,7 @@ impl Forward {
                 let class = op.class();
                 let taken = claims.late[class] | claims.defined[class] | claims.killed[class];
                 let among = on.machine.allocatable[class] & op.limit_mask() & !taken;
-                let reg = self.place_def(on, *op, first + k, among, claims)?;
+                let reg = self.place_def(on, *op, among, claims)?;
                 self.finish_def(*op, first + k, reg, allocs, claims);
             }
         }
@@ -802,20 +793,29 @@ impl Forward {
         }
     }
 
-    /// Makes `value` in `reg`, as operand `at` says.
+    /// The position of the next use behind `op`.
     #[inline(always)]
-    fn define(&mut self, value: Value, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
-        self.until[value].next = self.next.as_slice()[at];
-        self.define_in(value, class, reg, at, allocs);
+    fn next_use(&self, op: Op) -> u32 {
+        op.next.min(self.until[op.value].round)
     }
 
     #[inline(always)]
-    fn define_in(&mut self, value: Value, class: usize, reg: u8, at: usize, allocs: &mut [Allocation]) {
+    fn set_next_use(&mut self, op: Op) -> u32 {
+        let until = &mut self.until[op.value];
+        until.next = op.next.min(until.round);
+        until.next
+    }
+
+    /// Makes the value of the definition `op` in `reg`.
+    #[inline(always)]
+    fn define(&mut self, op: Op, class: usize, reg: u8, place: &mut Allocation) {
+        let value = op.value;
+        self.set_next_use(op);
         self.put(class, reg, value);
         if self.until[value].next != DEAD {
-            self.touched.push(value);
+            self.defined.push(value);
         }
-        allocs[at] = Allocation::reg(preg(class, reg));
+        *place = Allocation::reg(preg(class, reg));
         self.def_reg[value] = reg;
         let becomes = self.becomes[value];
         if becomes.is_valid() && self.last_reg[becomes] == NO_REG {

@@ -12,35 +12,35 @@
 //!   on the edges follow from them later.
 //! - **Instructions** (`inst`) bring their uses into registers, save values from registers that the instruction overwrites, and
 //!   place their definitions. `plan` is the way out for instructions that need nearly all registers.
-//! - **Feedback.** A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register in the
-//!   loop anyway. When an outermost loop nest is done and the reloads so lost weigh enough, the nest is rolled back and allocated
-//!   again with these values left out of the header's registers; up to [`Input::rounds`] times, and the cheapest attempt counts. Code
-//!   outside of loops is allocated once.
+//! - **Feedback** (`feedback`). A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register
+//!   in the loop anyway. A loop that lost much so is allocated again with these values left out.
 //!
 //! Sources: Braun and Hack (CC 2009) for the spilling; Braun, Mallach and Hack, *Preference-Guided Register Assignment* (CC 2010) for
 //! the assignment; Go's `regalloc.go` for several copies a value and for forgetting.
 //!
 //! **Cost.** Each instruction is handled in time proportional to its operands, and to the number of registers where it must evict;
-//! each block boundary in time proportional to the registers and to the lists of `live`, both bounded. With feedback, up to
-//! `rounds + 1` times that for code in loops.
+//! each block boundary in time proportional to the registers and to the lists of `live`, both bounded. With feedback, a few times that for
+//! code in loops.
 
 mod entry;
+mod feedback;
 mod inst;
 mod plan;
 mod registers;
 mod spills;
 
-pub(crate) use spills::{EVERYWHERE, Memory, Spill};
+pub(crate) use spills::{EVERYWHERE, Memory, Spill, What};
 
 use crate::Error;
-use crate::cfg::{FlowGraph, Loop};
-use crate::code::{Code, NO_REG, Op, OpIndex, Value, flag};
+use crate::cfg::{Edge, FlowGraph, Loop};
+use crate::code::{Code, NO_REG, Op, OpIndex, Value};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass};
-use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses, exit_penalty};
+use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses};
 use crate::output::Allocation;
 use alloc::vec::Vec;
 use entry::Candidate;
+use feedback::Feedback;
 use registers::{Bits, RegFile, bit, preg};
 
 /// What the pass reads.
@@ -62,9 +62,6 @@ impl Input<'_> {
     }
 }
 
-/// Reloads lost at back edges must weigh this part of a nest's cost for it to be allocated again.
-const WORTH_ANOTHER_ROUND: f32 = 0.05;
-
 /// The weights of moves in the cost of a nest: those of the usual cost model.
 const MOVE_COST: f32 = 0.2;
 const STORE_COST: f32 = 1.0;
@@ -85,6 +82,11 @@ impl Loc {
     #[inline(always)]
     pub(crate) fn slot_of(value: Value) -> Self {
         Self(value.0 | Self::SLOT)
+    }
+
+    /// The register, unless it is a slot.
+    fn as_reg(self) -> Option<PReg> {
+        (self.0 & Self::SLOT == 0).then(|| PReg::from_index(self.0 as usize))
     }
 
     /// The place as the client knows it.
@@ -124,22 +126,6 @@ struct Until {
     round: u32,
 }
 
-/// A value that a loop header had better not hold in a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Excluded {
-    header: Block,
-    value: Value,
-}
-
-/// How much had been done at some point, to go back to it.
-struct Mark {
-    moves: usize,
-    slot_operands: usize,
-    states: usize,
-    spilled: usize,
-    used: PerClass<u64>,
-}
-
 /// A range of [`Forward::states`].
 type StateRange = (u32, u32);
 
@@ -155,6 +141,8 @@ pub(crate) struct Forward {
     pub(crate) spills: TypedVec<Value, Spill>,
     /// The values that live in memory somewhere.
     pub(crate) spilled: Vec<Value>,
+    /// What happened to values for which memory matters.
+    events: spills::Events,
     /// The register that a value is made in.
     pub(crate) def_reg: TypedVec<Value, u8>,
     /// Every register that holds a value somewhere.
@@ -182,9 +170,10 @@ pub(crate) struct Forward {
     until: TypedVec<Value, Until>,
     round_loop_saved: Vec<(Value, u32)>,
     open_loops: Vec<(Loop, usize)>,
-    touched: Vec<Value>,
-    /// Position of the next use behind each operand.
-    next: TypedVec<OpIndex, u32>,
+    /// The values that this block has defined.
+    defined: Vec<Value>,
+    /// What the registers hold, as a state: the last that was recorded.
+    in_regs: StateRange,
 
     // Preferences.
     /// The parameter that a value becomes over an edge, a back edge if there is one.
@@ -193,16 +182,11 @@ pub(crate) struct Forward {
     last_reg: TypedVec<Value, u8>,
 
     // Feedback.
-    in_nest: bool,
+    feedback: Feedback,
     journal: Vec<(Value, Spill)>,
+    /// What the moves of the innermost loop on [`Feedback`]'s stack cost so far.
     nest_cost: f32,
-    lost: Vec<(Excluded, f32)>,
-    excluded: Vec<Excluded>,
-    best_excluded: Vec<Excluded>,
-    learnt: Vec<Excluded>,
-    /// Do headers of loops with calls count only on registers that survive the calls?
-    cautious: bool,
-    excluded_at: TypedVec<Value, Block>,
+    excluded_at: TypedVec<Value, Loop>,
 
     // Scratch of the steps.
     at_exit: TypedVec<Value, u64>,
@@ -228,23 +212,38 @@ impl Forward {
         &self.states[start as usize..end as usize]
     }
 
+    /// Is all that the target of `edge` has in registers in the same ones at the end of its source?
+    fn is_settled(&self, on: &Input<'_>, edge: Edge) -> bool {
+        let data = on.flow.graph.edge(edge);
+        let params = on.code.params(data.to);
+        // Both lists are in the order of the registers.
+        let mut exit = self.at_exit(data.from).iter();
+        self.at_entry(data.to).iter().all(|&InReg { value, reg }| {
+            let mut source = value;
+            if !params.is_empty()
+                && let Some(number) = params.iter().position(|&param| param == value)
+            {
+                source = on.code.arg(edge, number);
+            }
+            exit.find(|there| there.reg >= reg).is_some_and(|there| there.reg == reg && there.value == source)
+        })
+    }
+
     /// Allocates the function; `allocs` has an entry for each operand.
     pub(crate) fn run(&mut self, on: &Input<'_>, allocs: &mut [Allocation]) -> Result<(), Error> {
         self.clear(on);
         self.find_becomes(on);
         let order = on.flow.order.order();
         let mut at = 0;
-        while at < order.len() {
-            let of = on.flow.loops.block_loop(order[at]);
-            if of == Loop::ROOT {
-                self.allocate_block(on, order[at], true, allocs)?;
-                at += 1;
-            } else {
-                // A loop's blocks are consecutive, and the first one met is the header of an outermost loop.
-                let end = on.flow.order.loop_end(on.flow.outermost(of)) as usize + 1;
-                self.allocate_nest(on, &order[at..end], allocs)?;
-                at = end;
+        loop {
+            if let Some(again) = self.leave_nest(on, at) {
+                at = again;
+                continue;
             }
+            let Some(&block) = order.get(at) else { break };
+            self.enter_nest(on, block, at);
+            self.allocate_block(on, block, allocs)?;
+            at += 1;
         }
         Ok(())
     }
@@ -255,6 +254,7 @@ impl Forward {
         self.slot_operands.clear();
         self.spills.reset(values, Spill::default());
         self.spilled.clear();
+        self.events.clear(values);
         self.def_reg.reset(values, NO_REG);
         self.used = [0; 3];
         self.expected = expected_registers(on);
@@ -264,18 +264,18 @@ impl Forward {
         self.entry.reset(blocks, (0, 0));
         self.exit.reset(blocks, (0, 0));
         self.regs.occupied = [0; 3];
+        self.in_regs = (0, 0);
+        self.defined.clear();
         self.held.reset(values, 0);
         self.until.reset(values, Until { next: DEAD, round: DEAD });
         self.round_loop_saved.clear();
         self.open_loops.clear();
-        self.next.reset(on.code.ops.len(), DEAD);
         self.becomes.reset(values, Value::invalid());
         self.last_reg.reset(values, NO_REG);
-        self.in_nest = false;
+        self.feedback.clear(on);
         self.journal.clear();
-        self.lost.clear();
-        self.excluded.clear();
-        self.excluded_at.reset(values, Block::invalid());
+        self.nest_cost = 0.0;
+        self.excluded_at.reset(values, Loop::invalid());
         self.at_exit.reset(values, 0);
         self.candidate_of.reset(values, entry::NO_CANDIDATE);
     }
@@ -298,133 +298,18 @@ impl Forward {
         }
     }
 
-    /// Allocates an outermost loop nest, again and again while that promises to pay; the cheapest attempt counts.
-    ///
-    /// The first attempt lets headers count on every register, though calls in the loop will take some of them. If that loses much, a
-    /// cautious one counts only on those that survive; learning goes on from the better of the two.
-    fn allocate_nest(&mut self, on: &Input<'_>, blocks: &[Block], allocs: &mut [Allocation]) -> Result<(), Error> {
-        let mark = self.mark();
-        let of = on.flow.loops.block_loop(blocks[0]);
-        // What is found out at the header of a loop that is entered elsewhere too is little more than a guess: not worth a round.
-        let rounds = if on.flow.loops.is_irreducible(of) { 0 } else { on.rounds };
-        self.in_nest = rounds > 0;
-        self.excluded.clear();
-        self.best_excluded.clear();
-        self.cautious = rounds == 0;
-        self.attempt(on, blocks, true, allocs)?;
-        let mut best = (self.nest_cost, self.cautious);
-        let mut is_best = true;
-        let mut worth_it = rounds > 0 && self.learn(on);
-        if worth_it && on.loops.loops[of].has_call {
-            self.learnt.clear();
-            core::mem::swap(&mut self.learnt, &mut self.excluded);
-            self.cautious = true;
-            self.attempt_again(on, blocks, &mark, allocs)?;
-            is_best = self.nest_cost < best.0;
-            if is_best {
-                best = (self.nest_cost, true);
-                worth_it = self.learn(on);
-            } else {
-                self.cautious = false;
-                core::mem::swap(&mut self.learnt, &mut self.excluded);
-            }
+    /// Allocates one block.
+    fn allocate_block(&mut self, on: &Input<'_>, block: Block, allocs: &mut [Allocation]) -> Result<(), Error> {
+        let goes_on_from = self.only_pred(on, block);
+        if let Some(from) = goes_on_from
+            && on.next_uses.blocks[block].is_bare
+        {
+            // Nothing happens here.
+            self.entry[block] = self.exit[from];
+            self.exit[block] = self.exit[from];
+            self.note_back_edges(on, block);
+            return Ok(());
         }
-        let mut left = rounds;
-        while worth_it && left > 0 {
-            left -= 1;
-            self.attempt_again(on, blocks, &mark, allocs)?;
-            is_best = self.nest_cost < best.0;
-            if is_best {
-                best = (self.nest_cost, self.cautious);
-                self.best_excluded.clone_from(&self.excluded);
-            }
-            worth_it = left > 0 && self.learn(on);
-        }
-        if !is_best {
-            self.cautious = best.1;
-            self.excluded.clone_from(&self.best_excluded);
-            self.attempt_again(on, blocks, &mark, allocs)?;
-        }
-        self.in_nest = false;
-        Ok(())
-    }
-
-    /// Takes back what has been done since `mark`, and allocates the nest once more.
-    fn attempt_again(
-        &mut self,
-        on: &Input<'_>,
-        blocks: &[Block],
-        mark: &Mark,
-        allocs: &mut [Allocation],
-    ) -> Result<(), Error> {
-        self.roll_back(mark);
-        self.feedback_rounds += 1;
-        self.attempt(on, blocks, false, allocs)
-    }
-
-    fn attempt(
-        &mut self,
-        on: &Input<'_>,
-        blocks: &[Block],
-        first: bool,
-        allocs: &mut [Allocation],
-    ) -> Result<(), Error> {
-        self.journal.clear();
-        self.lost.clear();
-        self.nest_cost = 0.0;
-        for &block in blocks {
-            self.allocate_block(on, block, first, allocs)?;
-        }
-        Ok(())
-    }
-
-    fn mark(&self) -> Mark {
-        Mark {
-            moves: self.moves.len(),
-            slot_operands: self.slot_operands.len(),
-            states: self.states.len(),
-            spilled: self.spilled.len(),
-            used: self.used,
-        }
-    }
-
-    /// Forgets what has been done since `mark`.
-    fn roll_back(&mut self, mark: &Mark) {
-        self.roll_back_spills();
-        self.moves.truncate(mark.moves);
-        self.slot_operands.truncate(mark.slot_operands);
-        self.states.truncate(mark.states);
-        self.spilled.truncate(mark.spilled);
-        self.used = mark.used;
-    }
-
-    /// Adds what was reloaded on back edges to what the headers leave out. Is there something new, and enough of it?
-    fn learn(&mut self, on: &Input<'_>) -> bool {
-        let weight: f32 = self.lost.iter().map(|lost| lost.1).sum();
-        if self.lost.is_empty() || weight * RELOAD_COST < WORTH_ANOTHER_ROUND * self.nest_cost {
-            return false;
-        }
-        self.lost.sort_unstable_by_key(|lost| lost.0);
-        let before = self.excluded.len();
-        for same in self.lost.chunk_by(|a, b| a.0 == b.0) {
-            let weight: f32 = same.iter().map(|lost| lost.1).sum();
-            if weight >= on.flow.frequencies.of(same[0].0.header) {
-                self.excluded.push(same[0].0);
-            }
-        }
-        self.excluded.sort_unstable();
-        self.excluded.dedup();
-        self.excluded.len() > before
-    }
-
-    /// Allocates one block. The `first` time that it is met, the next use behind each of its operands is found.
-    fn allocate_block(
-        &mut self,
-        on: &Input<'_>,
-        block: Block,
-        first: bool,
-        allocs: &mut [Allocation],
-    ) -> Result<(), Error> {
         self.block = block;
         self.pos = on.flow.start(block);
         self.frequency = on.flow.frequencies.of(block);
@@ -433,18 +318,11 @@ impl Forward {
         if let Some(of) = header_of {
             self.enter_loop(on, of);
         }
-        self.touched.clear();
-        if first {
-            self.find_next_uses(on, block);
-        } else {
-            self.recall_next_uses(on, block);
+        self.expect_uses(on, block, header_of);
+        match goes_on_from {
+            Some(from) => self.go_on_from(block, from),
+            None => self.enter_block(on, block, header_of),
         }
-        if let Some(of) = header_of {
-            for &LiveIn { value, distance } in on.loops.live_through(of) {
-                self.reach(value, self.pos + distance);
-            }
-        }
-        self.enter_block(on, block);
         let (start, end) = (on.flow.graph.first(block), on.flow.graph.end(block));
         for inst in start.0..end.0 {
             self.inst = Inst(inst);
@@ -452,21 +330,28 @@ impl Forward {
             self.allocate_inst(on, Inst(inst), allocs)?;
         }
         self.exit[block] = self.record_state();
-        for class in registers::CLASSES {
-            for reg in Bits(self.regs.occupied[class]) {
-                self.held[self.regs.value(class, reg)] = 0;
+        self.in_regs = self.exit[block];
+        self.expect_nothing(on, block, header_of);
+        self.note_back_edges(on, block);
+        Ok(())
+    }
+
+    /// The one block that control can come from, if this one takes over the registers as they are there.
+    fn only_pred(&self, on: &Input<'_>, block: Block) -> Option<Block> {
+        match on.flow.graph.pred_edges(block) {
+            &[only] if on.code.params(block).is_empty() && !on.flow.is_back_edge(only) => {
+                Some(on.flow.graph.edge(only).from)
             }
-            self.regs.occupied[class] = 0;
+            _ => None,
         }
-        while let Some(value) = self.touched.pop() {
-            self.until[value].next = self.until[value].round;
-        }
+    }
+
+    fn note_back_edges(&mut self, on: &Input<'_>, block: Block) {
         for edge in on.flow.graph.succ_edges(block) {
             if on.flow.is_back_edge(edge) {
                 self.note_edge(on, edge);
             }
         }
-        Ok(())
     }
 
     fn record_state(&mut self) -> StateRange {
@@ -506,90 +391,43 @@ impl Forward {
         }
     }
 
-    /// Walks the block backwards from what its successors need, and leaves the next use behind each operand in `next`, and from the
-    /// block's start in `until`.
-    fn find_next_uses(&mut self, on: &Input<'_>, block: Block) {
-        let (code, graph) = (on.code, &on.flow.graph);
-        let out = on.flow.end(block);
-        for edge in graph.succ_edges(block) {
-            let to = graph.edge(edge).to;
-            let forward = !on.flow.is_back_edge(edge);
-            if forward {
-                let add = out.saturating_add(exit_penalty(on.flow, block, to));
-                for &LiveIn { value, distance } in on.next_uses.live_in(to) {
-                    self.reach(value, distance.saturating_add(add).min(FAR));
-                }
-            }
-            let params = code.params(to);
-            for (&param, &arg) in params.iter().zip(code.args(edge, params.len())) {
-                let distance = on.next_uses.param_distance[param];
-                if distance != DEAD {
-                    self.reach(arg, distance.saturating_add(out).min(FAR));
-                }
-            }
-        }
-        let (start, end) = (graph.first(block), graph.end(block));
-        for inst in (start.0..end.0).rev() {
-            let pos = on.flow.start(block) + (inst - start.0);
-            let ops = code.op_range(Inst(inst));
-            let flags = code.insts[Inst(inst)].flags();
-            if flags & flag::DEFINES != 0 {
-                for op in ops.clone() {
-                    let value = code.ops.as_slice()[op].value;
-                    if code.ops.as_slice()[op].is_def() {
-                        self.next.as_mut_slice()[op] = self.until[value].next;
-                        self.until[value].next = DEAD;
-                    }
-                }
-            }
-            for op in ops.rev() {
-                if code.ops.as_slice()[op].is_use() {
-                    let value = code.ops.as_slice()[op].value;
-                    self.next.as_mut_slice()[op] = self.until[value].next;
-                    self.until[value].next = pos;
-                }
-            }
-        }
-    }
-
-    /// `value` is used at `pos`, which may be beyond the block.
-    #[inline(always)]
-    fn reach(&mut self, value: Value, pos: u32) {
-        let until = &mut self.until[value];
-        if until.next == until.round {
-            self.touched.push(value);
-        }
-        until.next = until.next.min(pos);
-    }
-
-    /// Sets `until` as of the block's start when `next` is known already.
-    fn recall_next_uses(&mut self, on: &Input<'_>, block: Block) {
+    /// Sets `until` as of the block's start.
+    fn expect_uses(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
         let start = on.flow.start(block);
-        for &LiveIn { value, distance } in on.next_uses.live_in(block) {
-            self.reach(value, distance.saturating_add(start).min(FAR));
+        for LiveIn { value, distance } in on.next_uses.live_in_or_used(block) {
+            let until = &mut self.until[value];
+            until.next = until.round.min((start + distance).min(FAR));
         }
         for &param in on.code.params(block) {
             let distance = on.next_uses.param_distance[param];
             if distance != DEAD {
-                self.reach(param, distance.saturating_add(start).min(FAR));
+                let until = &mut self.until[param];
+                until.next = until.round.min((start + distance).min(FAR));
             }
         }
-        if on.next_uses.live_in(block).len() < on.next_uses.limit() {
-            return;
-        }
-        // A list that is cut off may lack values that this very block uses.
-        let insts = on.flow.graph.first(block).0..on.flow.graph.end(block).0;
-        for inst in insts.rev() {
-            let pos = start + (inst - on.flow.graph.first(block).0);
-            for defs in [true, false] {
-                for op in on.code.op_range(Inst(inst)) {
-                    let op = on.code.ops.as_slice()[op];
-                    if op.is_def() && defs || op.is_use() && !defs {
-                        self.touched.push(op.value);
-                        self.until[op.value].next = if defs { DEAD } else { pos };
-                    }
-                }
+        if let Some(of) = header_of {
+            for &LiveIn { value, distance } in on.loops.live_through(of) {
+                let until = &mut self.until[value];
+                until.next = until.next.min(start + distance);
             }
+        }
+    }
+
+    /// Sets `until` as it is between blocks.
+    fn expect_nothing(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
+        for LiveIn { value, .. } in on.next_uses.live_in_or_used(block) {
+            let until = &mut self.until[value];
+            until.next = until.round;
+        }
+        for &LiveIn { value, .. } in header_of.map_or(&[][..], |of| on.loops.live_through(of)) {
+            let until = &mut self.until[value];
+            until.next = until.round;
+        }
+        for &param in on.code.params(block) {
+            self.until[param].next = self.until[param].round;
+        }
+        while let Some(value) = self.defined.pop() {
+            self.until[value].next = self.until[value].round;
         }
     }
 }

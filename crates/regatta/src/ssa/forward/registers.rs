@@ -94,6 +94,27 @@ impl Forward {
         self.regs.occupied[class] &= !bit(reg);
     }
 
+    /// Empties all registers, as between blocks that do not follow on one another.
+    pub(super) fn clear_registers(&mut self) {
+        for class in CLASSES {
+            for reg in Bits(self.regs.occupied[class]) {
+                self.held[self.regs.value(class, reg)] = 0;
+            }
+            self.regs.occupied[class] = 0;
+        }
+        self.in_regs = (0, 0);
+    }
+
+    /// Like [`Forward::free`]; if what is in `reg` is missed, it is noted that it was there until now, for the store's sake.
+    #[inline]
+    pub(super) fn forget(&mut self, class: usize, reg: u8) {
+        let value = self.regs.value(class, reg);
+        self.free(class, reg);
+        if self.held[value] == 0 && self.until[value].next != DEAD {
+            self.note_forgotten(value, class, reg);
+        }
+    }
+
     /// Forgets every copy of `value`.
     #[inline(always)]
     pub(super) fn drop_value(&mut self, class: usize, value: Value) {
@@ -104,7 +125,7 @@ impl Forward {
     #[inline(always)]
     pub(super) fn free_all(&mut self, class: usize, mask: u64) {
         for reg in Bits(mask & self.regs.occupied[class]) {
-            self.free(class, reg);
+            self.forget(class, reg);
         }
     }
 
@@ -125,7 +146,7 @@ impl Forward {
         let c = on.class(value);
         let survivors = on.code.survivors[c];
         let cheap = self.used_or_cheap(on, c);
-        let tiers = if on.next_uses.crosses_call[value] {
+        let tiers = if on.next_uses.crosses_call(value) {
             [survivors & cheap, survivors]
         } else {
             [!survivors & !on.machine.dear[c], cheap]
@@ -167,7 +188,7 @@ impl Forward {
         let cheap = among & self.used_or_cheap(on, class);
         match self.not_missed(on, class, cheap & !(killed & !bit(reg)), killed, value) {
             Some(other) => {
-                self.free(class, other);
+                self.forget(class, other);
                 other
             }
             None => reg,
@@ -263,7 +284,7 @@ impl Forward {
             return Some(self.pick_or_spare(on, among, killed, value, hint, avoid));
         }
         let victim = self.victim(on, class, among, killed)?;
-        self.free(class, victim.reg);
+        self.forget(class, victim.reg);
         Some(victim.reg)
     }
 }

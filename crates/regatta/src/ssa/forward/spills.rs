@@ -1,13 +1,17 @@
 //! What the forward pass notes about values that need memory.
 //!
 //! Eviction emits nothing. It is a *reload* that shows that a value needs a slot: it notes the block, so that the store can later be
-//! placed where it dominates all reloads, and how far the slot must stay the value's. The notes are journalled, so that a loop nest
-//! can be allocated again as if for the first time.
+//! placed where it dominates all reloads, and how far the slot must stay the value's. What happens to a value, that it is reloaded or
+//! that its last register is taken away, is listed as well, for the passes that place stores and lay out the frame. The notes are
+//! journalled, so that a loop nest can be allocated again as if for the first time.
 
-use super::{Forward, Input, STORE_COST};
-use crate::cfg::Loop;
+use super::registers::preg;
+use super::{Forward, Input, Loc, STORE_COST};
+use crate::cfg::{Edge, Loop};
 use crate::code::Value;
-use crate::ir::Block;
+use crate::ir::entity::TypedVec;
+use crate::ir::{Block, PReg};
+use alloc::vec::Vec;
 
 /// How a value comes to be in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +40,74 @@ pub(crate) struct Spill {
     pub(crate) end: u32,
 }
 
+/// Something that happens to a value at a position in a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    pub(crate) block: Block,
+    pub(crate) pos: u32,
+    pub(crate) what: What,
+}
+
+/// What happens to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// It is read from its slot.
+    Read,
+    /// It is forgotten. When the instruction's turn came, it still was in this register.
+    Forgotten(PReg),
+}
+
+/// An event in a chain, one for each value.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    value: Value,
+    event: Event,
+    /// The number of the value's event before this one.
+    before: u32,
+}
+
+/// There is no such event.
+const NONE: u32 = u32::MAX;
+
+/// What happened to the values, in the order in which it was noted.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    links: Vec<Link>,
+    last: TypedVec<Value, u32>,
+}
+
+impl Events {
+    pub(super) fn clear(&mut self, values: usize) {
+        self.links.clear();
+        self.last.reset(values, NONE);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Takes back all but the first `len`.
+    pub(super) fn truncate(&mut self, len: usize) {
+        for link in self.links.drain(len..).rev() {
+            self.last[link.value] = link.before;
+        }
+    }
+
+    fn push(&mut self, value: Value, event: Event) {
+        let before = core::mem::replace(&mut self.last[value], self.links.len() as u32);
+        self.links.push(Link { value, event, before });
+    }
+
+    fn of(&self, value: Value) -> impl Iterator<Item = Event> + '_ {
+        let mut at = self.last[value];
+        core::iter::from_fn(move || {
+            let link = self.links.get(at as usize)?;
+            at = link.before;
+            Some(link.event)
+        })
+    }
+}
+
 impl Default for Spill {
     fn default() -> Self {
         Self { memory: Memory::Never, needed_by: Block::invalid(), end: 0 }
@@ -44,7 +116,54 @@ impl Default for Spill {
 
 impl Forward {
     /// `value` is read from its slot in `block`, at position `pos`.
+    #[inline(never)]
     pub(crate) fn note_reload(&mut self, on: &Input<'_>, value: Value, block: Block, pos: u32) {
+        self.note_need(on, value, block, pos);
+        self.note_read(value, block, pos);
+    }
+
+    /// `value` is read from its slot by the moves of `edge`.
+    pub(crate) fn note_reload_on_edge(&mut self, on: &Input<'_>, value: Value, edge: Edge) {
+        let data = on.flow.graph.edge(edge);
+        let pos = on.flow.edge_position(edge);
+        // Even if the moves are at the target, the store must come before the edge: those at the entry of a block come behind.
+        self.note_need(on, value, data.from, pos);
+        self.note_read(value, if on.flow.moves_at_target(edge) { data.to } else { data.from }, pos);
+    }
+
+    fn note_read(&mut self, value: Value, block: Block, pos: u32) {
+        self.events.push(value, Event { block, pos, what: What::Read });
+    }
+
+    /// Where `value` is read from its slot or forgotten; in any one block, the latest comes first. Some may not have happened in the
+    /// end, but then they could have.
+    pub(crate) fn events_of(&self, value: Value) -> impl Iterator<Item = Event> + '_ {
+        self.events.of(value)
+    }
+
+    /// Where `value` is read from its slot: blocks and positions, some of them twice.
+    pub(crate) fn reads_of(&self, value: Value) -> impl Iterator<Item = (Block, u32)> + '_ {
+        self.events_of(value).filter(|event| event.what == What::Read).map(|event| (event.block, event.pos))
+    }
+
+    /// The last register that held `value`, which is still needed, is about to be overwritten.
+    #[inline(never)]
+    pub(super) fn note_forgotten(&mut self, value: Value, class: usize, reg: u8) {
+        // Has it moved while this instruction was allocated?
+        let mut was_in = Loc::reg(preg(class, reg));
+        for before in self.moves.iter().rev().take_while(|m| m.inst == self.inst).filter(|m| !m.after) {
+            if before.to == was_in {
+                was_in = before.from;
+            }
+        }
+        if let Some(reg) = was_in.as_reg() {
+            self.events.push(value, Event { block: self.block, pos: self.pos, what: What::Forgotten(reg) });
+        }
+    }
+
+    /// The slot of `value` must hold it in `block`, at position `pos`.
+    #[inline]
+    fn note_need(&mut self, on: &Input<'_>, value: Value, block: Block, pos: u32) {
         let def = on.code.values[value].block;
         let mut end = pos;
         // A loop that the value is not made in needs it again in the next iteration.
@@ -86,14 +205,15 @@ impl Forward {
 
     #[inline]
     fn journal(&mut self, value: Value) {
-        if self.in_nest {
+        if self.feedback.may_roll_back() {
             self.journal.push((value, self.spills[value]));
         }
     }
 
-    /// Takes back what was noted since the journal was last cleared.
-    pub(super) fn roll_back_spills(&mut self) {
-        while let Some((value, spill)) = self.journal.pop() {
+    /// Takes back what was noted since the journal had `length` entries.
+    pub(super) fn roll_back_spills(&mut self, length: usize) {
+        while self.journal.len() > length {
+            let Some((value, spill)) = self.journal.pop() else { break };
             self.spills[value] = spill;
         }
     }

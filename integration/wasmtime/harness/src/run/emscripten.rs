@@ -1,19 +1,19 @@
 //! What Emscripten's libraries ask of the JavaScript around them, as far as an interpreter without files needs it.
 //!
-//! A library gets output, a growing heap, the clock, and `longjmp`. Whatever has to do with files is refused with an
+//! A library gets output, a growing heap, copies within it, the clock, and `longjmp`. Whatever has to do with files is refused with an
 //! error code of its system, which the library takes as it would anywhere; any other import traps, and says its name.
 //!
 //! Where Emscripten has made names short, a file tells which short name stands for which: see [`Names`].
 
+use super::clock::Clock;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wasmtime::error::Context as _;
 use wasmtime::{
     AsContextMut, Caller, Engine, Error, ExternType, FuncType, Instance, Linker, Memory, Module, Result, Store,
-    StoreContextMut, Val, bail, format_err,
+    StoreContextMut, Val, bail, ensure, format_err,
 };
 
 /// WASI's error code for a file descriptor that is not open.
@@ -83,6 +83,7 @@ struct Env {
     names: Names,
     /// There once the library is.
     parts: Option<(Instance, Memory)>,
+    clock: Clock,
 }
 
 impl Env {
@@ -110,7 +111,7 @@ impl Library {
         let starts: Vec<&str> = starts.collect();
         let limits = exports("__set_stack_limits");
         let mut linker = Linker::new(engine);
-        let mut store = Store::new(engine, Env { names, parts: None });
+        let mut store = Store::new(engine, Env { names, ..Env::default() });
         let imported = link(&mut linker, &mut store, module)?;
         linker.define_unknown_imports_as_traps(module)?;
         let instance = linker.instantiate(&mut store, module)?;
@@ -192,15 +193,18 @@ fn link_func(linker: &mut Linker<Env>, space: &str, short: &str, name: &str, ty:
     }
     match name {
         "fd_write" => linker.func_wrap(space, short, write)?,
+        "emscripten_memcpy_big" => linker.func_wrap(space, short, copy)?,
         "emscripten_resize_heap" => linker.func_wrap(space, short, grow)?,
-        "emscripten_date_now" => linker.func_wrap(space, short, || since_epoch().as_secs_f64() * 1e3)?,
-        "emscripten_get_now" => {
-            let start = Instant::now();
-            linker.func_wrap(space, short, move || start.elapsed().as_secs_f64() * 1e3)?
-        }
+        "emscripten_date_now" => linker.func_wrap(space, short, |mut caller: Caller<'_, Env>| {
+            caller.data_mut().clock.since_epoch().as_secs_f64() * 1e3
+        })?,
+        "emscripten_get_now" => linker.func_wrap(space, short, |mut caller: Caller<'_, Env>| {
+            caller.data_mut().clock.passed().as_secs_f64() * 1e3
+        })?,
         "clock_time_get" => {
             linker.func_wrap(space, short, |mut caller: Caller<'_, Env>, _: i32, _: i64, at: i32| {
-                put(&mut caller, at, &(since_epoch().as_nanos() as u64).to_le_bytes()).map(|()| 0_i32)
+                let now = caller.data_mut().clock.since_epoch().as_nanos() as u64;
+                put(&mut caller, at, &now.to_le_bytes()).map(|()| 0_i32)
             })?
         }
         "environ_sizes_get" => {
@@ -216,13 +220,19 @@ fn link_func(linker: &mut Linker<Env>, space: &str, short: &str, name: &str, ty:
     Ok(())
 }
 
-fn since_epoch() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
 fn put(caller: &mut Caller<'_, Env>, address: i32, bytes: &[u8]) -> Result<()> {
     let (_, memory) = caller.data().parts()?;
     Ok(memory.write(caller, address as u32 as usize, bytes)?)
+}
+
+/// Copies so many bytes from one place to another. Returns where they are then.
+fn copy(mut caller: Caller<'_, Env>, target: i32, from: i32, count: i32) -> Result<i32> {
+    let (_, memory) = caller.data().parts()?;
+    let data = memory.data_mut(&mut caller);
+    let [to, from, count] = [target, from, count].map(|number| number as u32 as usize);
+    ensure!(to.max(from) + count <= data.len(), "a copy beyond memory");
+    data.copy_within(from..from + count, to);
+    Ok(target)
 }
 
 /// Grows the heap to so many bytes. Says whether it did.

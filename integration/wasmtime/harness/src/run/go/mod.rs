@@ -12,11 +12,12 @@ mod refs;
 mod value;
 mod world;
 
+use super::clock::Clock;
 use super::{Outcome, Stopwatch};
 use refs::Refs;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use value::Value;
 use wasmtime::error::Context as _;
 use wasmtime::{Caller, Engine, Extern, Linker, Memory, Module, Result, Store, TypedFunc, bail};
@@ -36,9 +37,10 @@ struct Exit(i32);
 struct State {
     refs: Refs,
     world: World,
-    timers: BTreeMap<i32, Instant>,
+    /// The timers that run, and when each ends.
+    timers: BTreeMap<i32, Duration>,
     next_timer: i32,
-    started: Instant,
+    clock: Clock,
     /// Where the sequence of random numbers stands. It begins the same in every run.
     random: u64,
 }
@@ -52,7 +54,7 @@ pub(super) fn run(engine: &Engine, module: &Module, name: &str, args: &[String])
         world: World::new(),
         timers: BTreeMap::new(),
         next_timer: 1,
-        started: Instant::now(),
+        clock: Clock::default(),
         random: 0x9e37_79b9_7f4a_7c15,
     };
     let mut store = Store::new(engine, state);
@@ -81,7 +83,7 @@ fn turn_events(store: &mut Store<State>, resume: &TypedFunc<(), ()>) -> Result<(
     loop {
         if !store.data_mut().world.next_event() {
             let Some(&next) = store.data().timers.values().min() else { break };
-            std::thread::sleep(next.saturating_duration_since(Instant::now()));
+            store.data_mut().clock.wait_until(next);
         }
         resume.call(&mut *store, ())?;
     }
@@ -285,11 +287,11 @@ fn link_runtime(linker: &mut Linker<State>) -> Result<()> {
     // Nothing of memory is kept from one import to the next, so nothing has to be renewed when it grows.
     define(linker, "runtime.resetMemoryDataView", |_| Ok(()))?;
     define(linker, "runtime.nanotime1", |mut frame| {
-        let now = frame.state.started.elapsed().as_nanos() as i64;
+        let now = frame.state.clock.passed().as_nanos() as i64;
         frame.set_i64(8, now)
     })?;
     define(linker, "runtime.walltime", |mut frame| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = frame.state.clock.since_epoch();
         frame.set_i64(8, now.as_secs() as i64)?;
         frame.set_i32(16, now.subsec_nanos() as i32)
     })?;
@@ -297,7 +299,8 @@ fn link_runtime(linker: &mut Linker<State>) -> Result<()> {
         let delay = Duration::from_millis(u64::try_from(frame.i64(8)?).unwrap_or(0));
         let id = frame.state.next_timer;
         frame.state.next_timer += 1;
-        frame.state.timers.insert(id, Instant::now() + delay);
+        let end = frame.state.clock.passed() + delay;
+        frame.state.timers.insert(id, end);
         frame.set_i32(16, id)
     })?;
     define(linker, "runtime.clearTimeoutEvent", |frame| {

@@ -1,0 +1,284 @@
+//! Feedback: loops that lost values at their back edges are allocated again.
+//!
+//! A loop header decides which values the loop holds in registers. What is in a register there must be there again at the end of
+//! each iteration; a value that has been evicted by then is reloaded on the back edge, for nothing if nobody wanted it in between. So
+//! it had better not been in a register at the header. The forward pass only finds that out when it has walked the loop. If what was so
+//! lost weighs enough, everything since the header is rolled back and the loop allocated again with these values left out; up to
+//! [`Input::rounds`] times, and the cheapest attempt counts.
+//!
+//! The first attempt lets the header count on every register, though calls in the loop will take some of them. If that loses much, a
+//! cautious one counts only on those that survive; learning goes on from the better of the two.
+//!
+//! Loops are judged one by one, from the inside out: a loop learns while the loops around it are in their first attempt. When
+//! one of these is allocated again, the loops within keep what they have learnt.
+//!
+//! **Cost.** A block is allocated once, and for each loop around it at most `rounds + 3` times more. Deep nests end sooner: what all
+//! loops of an outermost nest may spend is limited to [`BUDGET`] times its blocks.
+
+use super::{Forward, Input, RELOAD_COST, StateRange};
+use crate::cfg::Loop;
+use crate::code::Value;
+use crate::ir::entity::TypedVec;
+use crate::ir::{Block, PerClass};
+use alloc::vec::Vec;
+
+/// Reloads lost at back edges must weigh this part of a loop's cost for it to be allocated again.
+const WORTH_ANOTHER_ROUND: f32 = 0.05;
+
+/// How many blocks the loops of an outermost nest may allocate again, in multiples of its own.
+const BUDGET: usize = 8;
+
+/// How much had been done at some point, to go back to it.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    moves: usize,
+    slot_operands: usize,
+    states: usize,
+    spilled: usize,
+    events: usize,
+    journal: usize,
+    lost: usize,
+    used: PerClass<u64>,
+}
+
+/// How a loop's header decides.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan {
+    /// It counts only on registers that survive the loop's calls.
+    cautious: bool,
+    /// The values it leaves out: a range of [`Feedback::excluded`].
+    excluded: StateRange,
+}
+
+/// What the current attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    /// The only one.
+    Only,
+    /// The first one.
+    First,
+    /// The second one, without counting on registers that calls take.
+    Cautious,
+    /// One that leaves out what was lost before; so many more may follow.
+    Learning(usize),
+    /// The best one once more.
+    Last,
+}
+
+/// A loop that the walk is in.
+#[derive(Debug)]
+struct Nest {
+    of: Loop,
+    /// Its blocks, as positions in the order.
+    start: usize,
+    end: usize,
+    attempt: Attempt,
+    mark: Mark,
+    /// The cost of the loop around it so far.
+    outer_cost: f32,
+    best: (f32, Plan),
+    /// What the first attempt says is to be left out, while the cautious one runs.
+    learnt: StateRange,
+}
+
+/// A value that was reloaded on a back edge, and how often.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    of: Loop,
+    value: Value,
+    frequency: f32,
+}
+
+/// What is known of the loops.
+#[derive(Debug, Default)]
+pub(super) struct Feedback {
+    nests: Vec<Nest>,
+    plans: TypedVec<Loop, Plan>,
+    excluded: Vec<Value>,
+    lost: Vec<Lost>,
+    losers: Vec<Lost>,
+    /// How many blocks the outermost loop around may still allocate again.
+    budget: usize,
+    /// How many loops of the stack may be rolled back.
+    learning: usize,
+}
+
+impl Feedback {
+    pub(super) fn clear(&mut self, on: &Input<'_>) {
+        self.nests.clear();
+        self.plans.reset(on.flow.loops.num(), Plan { cautious: on.rounds == 0, excluded: (0, 0) });
+        self.excluded.clear();
+        self.lost.clear();
+        self.learning = 0;
+    }
+
+    /// Might what is done now be rolled back?
+    #[inline]
+    pub(super) fn may_roll_back(&self) -> bool {
+        self.learning != 0
+    }
+
+    /// Does the header of the loop count only on registers that survive its calls?
+    pub(super) fn is_cautious(&self, of: Loop) -> bool {
+        self.plans[of].cautious
+    }
+
+    /// The values that the header of the loop leaves out, as numbers for [`Feedback::excluded_value`].
+    pub(super) fn excluded(&self, of: Loop) -> (usize, usize) {
+        let (start, end) = self.plans[of].excluded;
+        (start as usize, end as usize)
+    }
+
+    pub(super) fn excluded_value(&self, number: usize) -> Value {
+        self.excluded[number]
+    }
+
+    /// `value` was reloaded on a back edge of the loop.
+    pub(super) fn lose(&mut self, of: Loop, value: Value, frequency: f32) {
+        self.lost.push(Lost { of, value, frequency });
+    }
+
+    /// The values that the loop's header should leave out after what was lost since `mark`, besides those that it left out. None if
+    /// there is nothing new, or not enough of it.
+    fn learn(&mut self, of: Loop, header_frequency: f32, mark: &Mark, cost: f32) -> Option<StateRange> {
+        self.losers.clear();
+        self.losers.extend(self.lost[mark.lost..].iter().filter(|lost| lost.of == of));
+        let weight: f32 = self.losers.iter().map(|lost| lost.frequency).sum();
+        if self.losers.is_empty() || weight * RELOAD_COST < WORTH_ANOTHER_ROUND * cost {
+            return None;
+        }
+        self.losers.sort_unstable_by_key(|lost| lost.value);
+        let (start, end) = self.excluded(of);
+        let before = self.excluded.len();
+        self.excluded.extend_from_within(start..end);
+        for same in self.losers.chunk_by(|a, b| a.value == b.value) {
+            let weight: f32 = same.iter().map(|lost| lost.frequency).sum();
+            let value = same[0].value;
+            if weight >= header_frequency && !self.excluded[before..].contains(&value) {
+                self.excluded.push(value);
+            }
+        }
+        if self.excluded.len() - before > end - start {
+            return Some((before as u32, self.excluded.len() as u32));
+        }
+        self.excluded.truncate(before);
+        None
+    }
+}
+
+impl Forward {
+    /// If `block`, at position `at`, is the header of a loop that the walk comes to from outside: puts the loop on the stack.
+    pub(super) fn enter_nest(&mut self, on: &Input<'_>, block: Block, at: usize) {
+        let Some(of) = on.flow.loops.is_header(block) else { return };
+        let feedback = &mut self.feedback;
+        if on.rounds == 0 || feedback.nests.last().is_some_and(|nest| nest.of == of) {
+            return;
+        }
+        let end = on.flow.order.loop_end(of) as usize + 1;
+        if feedback.nests.is_empty() {
+            feedback.budget = BUDGET * (end - at);
+        }
+        // What is found out at the header of a loop that is entered elsewhere too is little more than a guess: not worth a round.
+        let learns = !on.flow.loops.is_irreducible(of)
+            && feedback.nests.iter().all(|nest| matches!(nest.attempt, Attempt::Only | Attempt::First));
+        feedback.learning += usize::from(learns);
+        let mark = Mark {
+            moves: self.moves.len(),
+            slot_operands: self.slot_operands.len(),
+            states: self.states.len(),
+            spilled: self.spilled.len(),
+            events: self.events.len(),
+            journal: self.journal.len(),
+            lost: feedback.lost.len(),
+            used: self.used,
+        };
+        if on.flow.loops.is_irreducible(of) {
+            feedback.plans[of].cautious = true;
+        }
+        feedback.nests.push(Nest {
+            of,
+            start: at,
+            end,
+            attempt: if learns { Attempt::First } else { Attempt::Only },
+            mark,
+            outer_cost: core::mem::take(&mut self.nest_cost),
+            best: (0.0, feedback.plans[of]),
+            learnt: (0, 0),
+        });
+    }
+
+    /// If a loop ends in front of position `at`: judges it, and either says where to begin again or takes it off the stack.
+    pub(super) fn leave_nest(&mut self, on: &Input<'_>, at: usize) -> Option<usize> {
+        while let Some(mut nest) = self.feedback.nests.pop_if(|nest| nest.end == at) {
+            if let Some((plan, attempt)) = self.next_attempt(on, &mut nest) {
+                let start = nest.start;
+                self.feedback.budget = self.feedback.budget.saturating_sub(nest.end - nest.start);
+                self.feedback.plans[nest.of] = plan;
+                self.feedback_rounds += 1;
+                nest.attempt = attempt;
+                self.roll_back(&nest.mark);
+                self.nest_cost = 0.0;
+                self.feedback.nests.push(nest);
+                return Some(start);
+            }
+            self.nest_cost += nest.outer_cost;
+            if nest.attempt != Attempt::Only {
+                self.feedback.learning -= 1;
+            }
+            if self.feedback.nests.is_empty() {
+                self.feedback.lost.clear();
+                self.journal.clear();
+            }
+        }
+        None
+    }
+
+    /// How to allocate the loop once more, if that promises to pay.
+    fn next_attempt(&mut self, on: &Input<'_>, nest: &mut Nest) -> Option<(Plan, Attempt)> {
+        let Nest { of, attempt, .. } = *nest;
+        let cost = self.nest_cost;
+        let plan = self.feedback.plans[of];
+        if matches!(attempt, Attempt::Only | Attempt::Last) {
+            return None;
+        }
+        let is_best = attempt == Attempt::First || cost < nest.best.0;
+        if is_best {
+            nest.best = (cost, plan);
+        }
+        let may_go_on = self.feedback.budget > 0 && attempt != Attempt::Learning(0);
+        let frequency = on.flow.frequencies.of(on.flow.loops.header(of));
+        let learnt = if attempt == Attempt::Cautious && !is_best {
+            Some(nest.learnt)
+        } else if may_go_on {
+            self.feedback.learn(of, frequency, &nest.mark, cost)
+        } else {
+            None
+        };
+        let Some(excluded) = learnt else {
+            return (!is_best).then_some((nest.best.1, Attempt::Last));
+        };
+        Some(match attempt {
+            Attempt::First if on.loops.loops[of].has_call => {
+                nest.learnt = excluded;
+                (Plan { cautious: true, ..plan }, Attempt::Cautious)
+            }
+            Attempt::First => (Plan { excluded, ..plan }, Attempt::Learning(on.rounds - 1)),
+            Attempt::Cautious => (Plan { cautious: is_best, excluded }, Attempt::Learning(on.rounds - 1)),
+            Attempt::Learning(left) => (Plan { excluded, ..plan }, Attempt::Learning(left - 1)),
+            Attempt::Only | Attempt::Last => return None,
+        })
+    }
+
+    /// Forgets what has been done since `mark`.
+    fn roll_back(&mut self, mark: &Mark) {
+        self.roll_back_spills(mark.journal);
+        self.moves.truncate(mark.moves);
+        self.slot_operands.truncate(mark.slot_operands);
+        self.states.truncate(mark.states);
+        self.spilled.truncate(mark.spilled);
+        self.events.truncate(mark.events);
+        self.feedback.lost.truncate(mark.lost);
+        self.used = mark.used;
+        self.clear_registers();
+    }
+}
