@@ -523,7 +523,10 @@ impl Forward {
                 let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
                 let others = self.held[input.value] & !overwritten & !bit(reg) & !on.machine.stack[class];
                 if others == 0 {
-                    let copy = self.room_for_copy(on, op, wish, input, is_fixed, reg, claims);
+                    // Either the copy lives on, or the definition is made in it, whichever suits the definition's wish.
+                    let stays = is_fixed || wish == reg;
+                    let suits = if stays { (input.value, NO_REG) } else { (op.value, wish) };
+                    let copy = self.room_for_copy(on, input, reg, suits, claims);
                     if let Some(copy) = copy {
                         self.bring(on, input.value, class, copy);
                         let fits = input.limit_mask() & bit(copy) != 0;
@@ -562,15 +565,14 @@ impl Forward {
         if def.hint == NO_REG && becomes.is_valid() { self.last_reg[becomes] } else { def.hint }
     }
 
-    /// A register for a copy of a reused input that lives on, if one is free or holds something that is needed later still.
+    /// A register for a copy of a reused input that lives on beyond its register `reg`, if one is free or holds something that is needed
+    /// later still. The free one that suits `value` and its `wish` best.
     fn room_for_copy(
         &mut self,
         on: &Input<'_>,
-        def: &Op,
-        wish: u8,
         input: Op,
-        is_fixed: bool,
         reg: u8,
+        (value, wish): (Value, u8),
         claims: &Claims,
     ) -> Option<u8> {
         let class = input.class();
@@ -580,12 +582,7 @@ impl Forward {
         let free = among & !self.regs.occupied[class];
         if free != 0 {
             let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
-            // Either the copy lives on, or the definition is made in it, whichever suits the definition's wish.
-            return Some(if is_fixed || wish == reg {
-                self.pick(on, free, input.value, NO_REG, avoid)
-            } else {
-                self.pick(on, free, def.value, wish, avoid)
-            });
+            return Some(self.pick(on, free, value, wish, avoid));
         }
         let victim = self.victim(on, class, among, claims.killed[class])?;
         let must = claims.late[class] & bit(reg) != 0;
