@@ -525,7 +525,7 @@ impl Forward {
                 if others == 0 {
                     // Either the copy lives on, or the definition is made in it, whichever suits the definition's wish.
                     let stays = is_fixed || wish == reg;
-                    let suits = if stays { (input.value, NO_REG) } else { (op.value, wish) };
+                    let suits = if stays { (input.value, input.hint) } else { (op.value, wish) };
                     let copy = self.room_for_copy(on, input, reg, suits, claims);
                     if let Some(copy) = copy {
                         self.bring(on, input.value, class, copy);
@@ -561,8 +561,7 @@ impl Forward {
 
     /// The register that a definition had best be made in: one that it is wanted in further on, or that of the parameter it becomes.
     fn wish_of(&self, def: &Op) -> u8 {
-        let becomes = self.becomes[def.value];
-        if def.hint == NO_REG && becomes.is_valid() { self.last_reg[becomes] } else { def.hint }
+        if def.hint == NO_REG { self.register_ahead(def.value) } else { def.hint }
     }
 
     /// A register for a copy of a reused input that lives on beyond its register `reg`, if one is free or holds something that is needed

@@ -1,0 +1,67 @@
+//! Moves that the SSA allocator need not make. Each function is one where a slightly different choice costs more of them.
+
+use regatta::{Algorithm, Edit, Options, check, run, text};
+
+/// The moves in the blocks' order of the code: for each, the number of the instruction that it is next to.
+#[track_caller]
+fn moves(function: &str) -> Vec<usize> {
+    let problem = text::parse(function).expect("well-formed").remove(0);
+    let mut places = Vec::new();
+    for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
+        let options = Options { algorithm, ..Options::default() };
+        let output = run(&problem.func, &problem.env, &options).expect("allocatable");
+        check::check(&problem.func, &problem.env, &output).expect("correct");
+        let in_registers = |edit: &Edit| matches!(edit, Edit::Move { from, to } if from.is_reg() && to.is_reg());
+        assert!(output.edits.iter().all(|(_, edit)| in_registers(edit)), "{algorithm:?} uses memory");
+        places = output.edits.iter().map(|(point, _)| point.inst().index()).collect();
+    }
+    places
+}
+
+#[test]
+fn what_becomes_a_parameter_by_way_of_another_is_made_in_its_register() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p1i)
+          branch -> block1(v0i)
+        block1(v1i):
+          branch use v1i reg -> block2, block3
+        block2:
+          op def v2i reg
+          branch -> block4(v2i)
+        block3:
+          op def v3i reg
+          branch -> block4(v3i)
+        block4(v4i):
+          branch use v4i reg -> block5, block6
+        block5:
+          branch -> block1(v4i)
+        block6:
+          ret
+        }",
+    );
+    assert_eq!(places, []);
+}
+
+#[test]
+fn a_copy_that_a_two_address_instruction_leaves_is_made_where_it_is_wanted() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p1i)
+          branch -> block1(v0i)
+        block1(v1i):
+          op use v1i reg, def v2i reuse(0)
+          branch use v2i reg -> block2, block3
+        block2:
+          op use v1i fixed(p2i)
+          branch -> block1(v2i)
+        block3:
+          ret
+        }",
+    );
+    assert_eq!(places.len(), 1, "{places:?}");
+}
