@@ -19,6 +19,63 @@ fn moves(function: &str) -> Vec<usize> {
 }
 
 #[test]
+fn what_a_call_wants_is_made_where_it_is_wanted_if_who_is_there_must_leave() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, non_preferred p6i-p8i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          op def v1i reg
+          op use v1i fixed(p0i) clobbers p0i-p5i
+          ret use v0i reg
+        }",
+    );
+    assert_eq!(places.len(), 1, "{places:?}");
+}
+
+#[test]
+fn what_is_wanted_behind_a_loop_does_not_make_anybody_leave_within() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, non_preferred p6i-p8i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          branch -> block1
+        block1:
+          op def v1i reg, use v0i reg
+          branch use v1i reg -> block2, block3
+        block2:
+          branch -> block1
+        block3:
+          op use v1i fixed(p0i) clobbers p0i-p5i
+          ret use v0i reg
+        }",
+    );
+    assert!(places.iter().all(|&inst| inst < 2 || inst > 4), "{places:?}");
+}
+
+#[test]
+fn a_rotation_of_two_parameters_takes_one_move() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i reg, def v1i reg
+          branch -> block1(v0i, v1i)
+        block1(v2i, v3i):
+          op use v2i reg, use v3i reg
+          op def v4i reg, use v3i reg
+          branch use v4i reg -> block2, block3
+        block2:
+          branch -> block1(v3i, v4i)
+        block3:
+          ret
+        }",
+    );
+    assert_eq!(places.len(), 1, "{places:?}");
+}
+
+#[test]
 fn what_becomes_a_parameter_by_way_of_another_is_made_in_its_register() {
     let places = moves(
         "machine { int preferred p0i-p5i, slot 1 }

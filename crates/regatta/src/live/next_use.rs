@@ -299,7 +299,10 @@ impl NextUses {
                     let LiveIn { value, distance } = self.list[index].further(add);
                     self.reach(value, distance, at);
                 }
-                self.wishes.inherit(code, edge, to);
+                // What is wanted once behind a loop is no reason for moves within.
+                if flow.loops_left(block, to) == 0 {
+                    self.wishes.inherit(code, edge, to);
+                }
             }
             let params = code.params(to);
             for (&param, &arg) in params.iter().zip(code.args(edge, params.len())) {

@@ -139,6 +139,7 @@ impl Forward {
                 let class = op.class();
                 let among = on.machine.allocatable[class] & !claims.defined[class];
                 let avoid = u64::from(on.next_uses.wishes.avoid[inst][class]);
+                self.make_way(on, *op, &claims);
                 let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
                 claims.defined[class] |= bit(reg);
                 self.define(*op, class, reg, place);
@@ -626,6 +627,44 @@ impl Forward {
             self.finish_def(*op, first + k, reg, allocs, claims);
         }
         Ok(())
+    }
+
+    /// If the register that `def` had best be made in holds a value that is to leave it in any case, moves that value there and then:
+    /// one move now rather than one now and another later, to bring the definition to where it is wanted.
+    #[inline]
+    fn make_way(&mut self, on: &Input<'_>, def: Op, claims: &Claims) {
+        let class = def.class();
+        let wish = self.wish_of(&def);
+        if wish == NO_REG || !self.regs.is_occupied(class, wish) {
+            return;
+        }
+        let there = self.regs.value(class, wish);
+        if self.held[there] != bit(wish) || self.until[there].next == DEAD {
+            return;
+        }
+        // (Moves come before the instruction, which may still have to read what dies here.)
+        let settled = claims.read[class] | claims.defined[class];
+        let free = on.machine.allocatable[class] & !settled & !self.regs.occupied[class];
+        if let Some(to) = self.way_out(on, def, there, free) {
+            self.bring(on, there, class, to);
+            self.free(class, wish);
+        }
+    }
+
+    /// One of the registers `free` that `there` will go to sooner or later: one that survives the calls that it lives across, if an
+    /// instruction ahead wants its register for the definition `def`; or the register of the parameter that it becomes, if `def` becomes
+    /// the parameter that it is (`previous, current = current, next`).
+    fn way_out(&self, on: &Input<'_>, def: Op, there: Value, free: u64) -> Option<u8> {
+        let class = def.class();
+        if def.hint != NO_REG {
+            let survivors = free & on.code.survivors[class] & self.used_or_cheap(on, class);
+            return (on.next_uses.crosses_call(there) && survivors != 0)
+                .then(|| self.pick(on, survivors, there, NO_REG, 0));
+        }
+        let becomes = self.becomes[there];
+        let to = if becomes.is_valid() { self.last_reg[becomes] } else { NO_REG };
+        let unwanted = free & !u64::from(on.next_uses.wishes.avoid[self.inst][class]);
+        (to != NO_REG && unwanted & bit(to) != 0).then_some(to)
     }
 
     /// A register for a definition; none if it is, or had better be, made on the stack.

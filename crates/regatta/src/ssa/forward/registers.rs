@@ -259,7 +259,7 @@ impl Forward {
 
     /// Registers that cost nothing to use, or nothing more than what is due anyway.
     #[inline(always)]
-    fn used_or_cheap(&self, on: &Input<'_>, class: usize) -> u64 {
+    pub(super) fn used_or_cheap(&self, on: &Input<'_>, class: usize) -> u64 {
         self.used[class] | self.expected[class] | !on.machine.dear[class]
     }
 
