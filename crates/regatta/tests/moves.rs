@@ -122,3 +122,17 @@ fn a_copy_that_a_two_address_instruction_leaves_is_made_where_it_is_wanted() {
     );
     assert_eq!(places.len(), 1, "{places:?}");
 }
+
+#[test]
+fn arguments_that_wait_for_one_another_move_once() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i), def v1i fixed(p1i), def v2i fixed(p2i)
+          op use v0i fixed(p1i), use v1i fixed(p2i)
+          ret use v2i reg
+        }",
+    );
+    assert_eq!(places.len(), 3, "{places:?}");
+}

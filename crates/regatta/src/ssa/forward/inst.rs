@@ -284,8 +284,14 @@ impl Forward {
                 }
             }
             if pending.len() == before {
-                // Each of them waits for a value that is needed. Move one away.
-                let op = ops[pending[0].index()];
+                // Each of them waits for a value that is needed. Move one away, if possible one that waits for none of the others: then
+                // these can follow one another, and no value moves twice.
+                let waits = |value: Value| pending.iter().any(|&k| ops[k.index()].value == value);
+                let last = pending.iter().find(|&&k| {
+                    let op = ops[k.index()];
+                    !waits(self.regs.value(op.class(), op.reg))
+                });
+                let op = ops[last.unwrap_or(&pending[0]).index()];
                 self.move_away(on, op.class(), op.reg, claims);
             }
         }
