@@ -136,3 +136,40 @@ fn arguments_that_wait_for_one_another_move_once() {
     );
     assert_eq!(places.len(), 3, "{places:?}");
 }
+
+#[test]
+fn what_lives_through_a_loop_does_not_do_so_in_the_register_that_its_calls_return_in() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, non_preferred p6i-p8i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          branch -> block1
+        block1:
+          op def v1i fixed(p0i) clobbers p1i-p5i
+          branch use v1i reg -> block2, block3
+        block2:
+          op use v0i reg
+          branch -> block1
+        block3:
+          ret
+        }",
+    );
+    assert_eq!(places, [1]);
+}
+
+#[test]
+fn what_no_register_survives_for_begins_no_dear_one() {
+    let function = "machine { int preferred p3i-p8i, non_preferred p0i-p2i, slot 1 }
+        function {
+        block0:
+          op def v0i reg
+          op clobbers p0i-p8i
+          ret use v0i reg
+        }";
+    let problem = text::parse(function).expect("well-formed").remove(0);
+    let output = run(&problem.func, &problem.env, &Options::default()).expect("allocatable");
+    let dear = problem.env.non_preferred_regs_by_class[0];
+    let registers = output.allocs.iter().filter_map(|place| place.as_reg());
+    assert!(registers.clone().count() > 0 && registers.clone().all(|reg| !dear.contains(reg)));
+}

@@ -147,9 +147,9 @@ impl Forward {
         let survivors = on.code.survivors[c];
         let cheap = self.used_or_cheap(on, c);
         let tiers = if on.next_uses.crosses_call(value) {
-            [survivors & cheap, survivors]
+            [survivors & cheap, survivors, cheap]
         } else {
-            [!survivors & !on.machine.dear[c], cheap]
+            [!survivors & !on.machine.dear[c], cheap, cheap]
         };
         let good = free & !avoid;
         for tier in tiers {
