@@ -76,6 +76,35 @@ fn a_rotation_of_two_parameters_takes_one_move() {
 }
 
 #[test]
+fn the_parameter_that_a_value_becomes_most_often_decides_on_its_register() {
+    // v4 becomes v2 around the inner loop, and v1 around the outer one.
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p3i)
+          branch -> block1(v0i)
+        block1(v1i):
+          op use v1i reg, def v5i fixed(p1i)
+          branch -> block2(v5i)
+        block2(v2i):
+          op use v2i reg
+          op def v4i reg
+          branch use v4i reg -> block3, block4
+        block3:
+          branch -> block2(v4i)
+        block4:
+          branch use v4i reg -> block5, block6
+        block5:
+          branch -> block1(v4i)
+        block6:
+          ret
+        }",
+    );
+    assert!(places.iter().all(|&inst| inst >= 8), "{places:?}");
+}
+
+#[test]
 fn what_becomes_a_parameter_by_way_of_another_is_made_in_its_register() {
     let places = moves(
         "machine { int preferred p0i-p5i, slot 1 }
