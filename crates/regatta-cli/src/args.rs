@@ -35,6 +35,9 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Compare layouts of the frame: spill slots, and how few would do
     Frames(FramesArgs),
+    /// Compare allocators with the optimum: integer programming, for small functions
+    #[cfg(feature = "oracle")]
+    Oracle(OracleArgs),
     /// Make a function of a family that hurts allocators
     Gen(GenArgs),
     /// Shrink a failing function to a small one
@@ -154,6 +157,39 @@ pub(crate) struct FramesArgs {
     /// Take the best time of this many runs
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) reps: u32,
+}
+
+/// The arguments of `regatta oracle`.
+///
+/// The optimum is what the cheapest allocation costs, by the same price list as in `bench`. It is a lower bound: no allocation
+/// is cheaper. Where an allocation has been found that costs no more, and the checkers accept it, the bound is exact. Without
+/// `--function`, functions that are too large, and those that take too long, are left out, and counted.
+#[cfg(feature = "oracle")]
+#[derive(Debug, clap::Args)]
+pub(crate) struct OracleArgs {
+    /// The functions; without any file, those of the directory `corpus`
+    pub(crate) files: Vec<PathBuf>,
+    /// Take only this function of each file, counted from 0, and show it in detail
+    #[arg(long, value_name = "N")]
+    pub(crate) function: Option<usize>,
+    /// Take only functions of at most this many instructions
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub(crate) max_insts: usize,
+    /// Take only functions of at least this many instructions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) min_insts: usize,
+    /// Take only functions that have a loop
+    #[arg(long)]
+    pub(crate) loops: bool,
+    /// Take at most this many functions of each file, evenly spread
+    #[arg(long, value_name = "K")]
+    pub(crate) sample: Option<usize>,
+    /// Let the solver think about a function for at most this many seconds, several times
+    #[arg(long, value_name = "S", default_value_t = 10.0)]
+    pub(crate) seconds: f64,
+    /// List the functions where ours lose most
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) worst: usize,
 }
 
 /// The arguments of `regatta gen`.

@@ -20,15 +20,15 @@ use serde::Serialize;
 use std::ops::AddAssign;
 
 /// A move from register to register.
-const MOVE: f64 = 0.2;
+pub(crate) const MOVE: f64 = 0.2;
 /// A store to the stack.
-const STORE: f64 = 1.0;
+pub(crate) const STORE: f64 = 1.0;
 /// A load from the stack.
-const LOAD: f64 = 4.0;
+pub(crate) const LOAD: f64 = 4.0;
 /// An operand that the instruction finds on the stack.
-const STACK_OPERAND: f64 = 2.0;
+pub(crate) const STACK_OPERAND: f64 = 2.0;
 /// Saving and restoring a register in the prologue and the epilogue.
-const SAVED_REGISTER: f64 = 5.0;
+pub(crate) const SAVED_REGISTER: f64 = 5.0;
 /// Loops beyond this depth weigh no more.
 const MAX_DEPTH: u32 = 6;
 
@@ -48,7 +48,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    fn total(&self) -> f64 {
+    pub(crate) fn total(&self) -> f64 {
         self.moves + self.stores + self.loads + self.operands + self.saves
     }
 }
@@ -153,6 +153,12 @@ impl<'a> CostModel<'a> {
         cost.parts.saves = SAVED_REGISTER * f64::from(saved.class_mask(RegClass::Int).count_ones());
         cost.total = cost.parts.total();
         cost
+    }
+
+    /// The weight of an instruction's block.
+    #[cfg(feature = "oracle")]
+    pub(crate) fn weight(&self, inst: Inst) -> f64 {
+        self.weights.get(inst.index()).copied().unwrap_or(1.0)
     }
 
     fn on_stack(&self, alloc: Allocation) -> bool {

@@ -16,6 +16,8 @@ mod generate;
 mod input;
 mod live_slots;
 mod loops;
+#[cfg(feature = "oracle")]
+mod oracle;
 mod pressure;
 mod progress;
 mod reduce;
@@ -54,6 +56,8 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Frames(args) => frames::run(&args),
+        #[cfg(feature = "oracle")]
+        Command::Oracle(args) => oracle::run(&args),
         Command::Gen(args) => generate::run(&args),
         Command::Reduce(args) => reduce::run(&args),
         Command::Scale(args) => scale::run(&args),

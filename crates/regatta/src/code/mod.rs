@@ -196,7 +196,7 @@ pub(crate) struct Code {
     pub(crate) values: TypedVec<Value, ValueDef>,
     /// The value of each virtual register, before folding; invalid where it does not occur.
     pub(crate) value_of: Vec<Value>,
-    /// Registers that no call of the function clobbers.
+    /// Registers that no call of the function overwrites.
     pub(crate) survivors: PerClass<u64>,
     params: Vec<Value>,
     param_start: TypedVec<Block, u32>,
@@ -317,6 +317,12 @@ impl Code {
                         flags |= flag::CALL;
                         for c in 0..3 {
                             call_clobbers[c] |= masks[c];
+                        }
+                        // What it returns overwrites a register as well.
+                        for op in &self.ops.as_slice()[first.index()..] {
+                            if op.is_def() && op.want == Want::Fixed {
+                                call_clobbers[op.class()] |= 1 << op.reg;
+                            }
                         }
                     }
                     if self.crowded(machine, first, masks) {

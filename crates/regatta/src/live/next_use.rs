@@ -344,7 +344,10 @@ impl NextUses {
                     let LiveIn { value, distance } = there.further(add);
                     reach(lives, live, value, distance, at);
                 }
-                wishes.inherit(lives, to, params, args);
+                // What is wanted once behind a loop is no reason for moves within.
+                if flow.loops_left(block, to) == 0 {
+                    wishes.inherit(lives, to, params, args);
+                }
             }
             for (&param, &arg) in params.iter().zip(args) {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };

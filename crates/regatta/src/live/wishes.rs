@@ -3,7 +3,8 @@
 //! A value that is an argument of a call ahead had best be made in that argument's register; so had the value that it is made from
 //! by a two-address instruction, and the argument that becomes it as a block parameter. Walking backwards, one entry a register
 //! suffices: which value wants it now. A fixed use sets it, the definition of the value (which takes it as its hint) and
-//! anything that overwrites the register clear it. Blocks inherit the wishes of their successors, the first successor's first.
+//! anything that overwrites the register clear it. Blocks inherit the wishes of their successors, the first successor's first, but not
+//! over the exit of a loop.
 //!
 //! Registers to *avoid* are the other side: those that some other value ahead wants, and those that are overwritten while the value
 //! lives (the last few such events; the far ones matter less than having a register now). They are preferences among free

@@ -113,7 +113,7 @@ impl Forward {
             }
         }
         if flags & flag::DEFINES != 0 {
-            self.simple_defs(on, ops, places, &avoid, [0; 3])?;
+            self.simple_defs(on, ops, places, &read, [0; 3])?;
         }
         Ok(())
     }
@@ -144,16 +144,17 @@ impl Forward {
         Ok(())
     }
 
-    /// Late definitions in registers; those in `defined` are taken.
+    /// Late definitions in registers. Those in `defined` are taken, and those in `read` hold uses.
     #[inline(always)]
     fn simple_defs(
         &mut self,
         on: &Input<'_>,
         ops: &[Op],
         places: &mut [Allocation],
-        avoid: &PerClass<u32>,
+        read: &PerClass<u64>,
         mut defined: PerClass<u64>,
     ) -> Result<(), RegClass> {
+        let avoid = on.next_uses.wishes.avoid[self.inst];
         for (op, place) in ops.iter().zip(places) {
             if !op.is_def() {
                 continue;
@@ -162,6 +163,7 @@ impl Forward {
             if op.want == Want::Reg {
                 let among = on.machine.allocatable[class] & !defined[class];
                 let avoid = u64::from(avoid[class]);
+                self.make_way(on, *op, read[class] | defined[class]);
                 let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
                 defined[class] |= bit(reg);
                 self.define(*op, class, reg, place);
@@ -195,7 +197,7 @@ impl Forward {
             Stuck::Bad(_) => RegClass::Int,
         })?;
         self.drop_dead_uses(ops);
-        self.simple_defs(on, ops, places, &avoid, claims.defined)
+        self.simple_defs(on, ops, places, &claims.read, claims.defined)
     }
 
     /// Any instruction.
@@ -331,8 +333,14 @@ impl Forward {
                 }
             }
             if pending.len() == before {
-                // Each of them waits for a value that is needed. Move one away.
-                let op = ops[pending[0].index()];
+                // Each of them waits for a value that is needed. Move one away, if possible one that waits for none of the others: then
+                // these can follow one another, and no value moves twice.
+                let waits = |value: Value| pending.iter().any(|&k| ops[k.index()].value == value);
+                let last = pending.iter().find(|&&k| {
+                    let op = ops[k.index()];
+                    !waits(self.regs.value(op.class(), op.reg))
+                });
+                let op = ops[last.unwrap_or(&pending[0]).index()];
                 self.move_away(on, op.class(), op.reg, claims);
             }
         }
@@ -573,7 +581,7 @@ impl Forward {
                 if others == 0 {
                     // Either the copy lives on, or the definition is made in it, whichever suits the definition's wish.
                     let stays = is_fixed || wish == reg;
-                    let suits = if stays { (input.value, NO_REG) } else { (op.value, wish) };
+                    let suits = if stays { (input.value, input.hint) } else { (op.value, wish) };
                     let copy = self.room_for_copy(on, input, reg, suits, claims);
                     if let Some(copy) = copy {
                         self.bring(on, input.value, class, copy);
@@ -609,8 +617,7 @@ impl Forward {
 
     /// The register that a definition had best be made in: one that it is wanted in further on, or that of the parameter it becomes.
     fn wish_of(&self, def: &Op) -> u8 {
-        let becomes = self.becomes[def.value];
-        if def.hint == NO_REG && becomes.is_valid() { self.last_reg[becomes] } else { def.hint }
+        if def.hint == NO_REG { self.register_ahead(def.value) } else { def.hint }
     }
 
     /// A register for a copy of a reused input that lives on beyond its register `reg`, if one is free or holds something that is needed
@@ -675,6 +682,43 @@ impl Forward {
             self.finish_def(*op, first + k, reg, allocs, claims);
         }
         Ok(())
+    }
+
+    /// If the register that `def` had best be made in holds a value that is to leave it in any case, moves that value there and then:
+    /// one move now rather than one now and another later, to bring the definition to where it is wanted. The move comes before the
+    /// instruction: registers that this reads are `settled`, though what is in them may die here.
+    #[inline]
+    fn make_way(&mut self, on: &Input<'_>, def: Op, settled: u64) {
+        let class = def.class();
+        let wish = self.wish_of(&def);
+        if wish == NO_REG || !self.regs.is_occupied(class, wish) {
+            return;
+        }
+        let there = self.regs.value(class, wish);
+        if self.held[there] != bit(wish) || self.until[there].next == DEAD {
+            return;
+        }
+        let free = on.machine.allocatable[class] & !settled & !self.regs.occupied[class];
+        if let Some(to) = self.way_out(on, def, there, free) {
+            self.bring(on, there, class, to);
+            self.free(class, wish);
+        }
+    }
+
+    /// One of the registers `free` that `there` will go to sooner or later: one that survives the calls that it lives across, if an
+    /// instruction ahead wants its register for the definition `def`; or the register of the parameter that it becomes, if `def` becomes
+    /// the parameter that it is (`previous, current = current, next`).
+    fn way_out(&self, on: &Input<'_>, def: Op, there: Value, free: u64) -> Option<u8> {
+        let class = def.class();
+        if def.hint != NO_REG {
+            let survivors = free & on.code.survivors[class] & self.used_or_cheap(on, class);
+            return (on.next_uses.crosses_call(there) && survivors != 0)
+                .then(|| self.pick(on, survivors, there, NO_REG, 0));
+        }
+        let becomes = self.becomes[there];
+        let to = if becomes.is_valid() { self.last_reg[becomes] } else { NO_REG };
+        let unwanted = free & !u64::from(on.next_uses.wishes.avoid[self.inst][class]);
+        (to != NO_REG && unwanted & bit(to) != 0).then_some(to)
     }
 
     /// A register for a definition; none if it is, or had better be, made on the stack.

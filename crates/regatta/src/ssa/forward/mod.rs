@@ -176,8 +176,10 @@ pub(crate) struct Forward {
     in_regs: StateRange,
 
     // Preferences.
-    /// The parameter that a value becomes over an edge, a back edge if there is one.
+    /// The parameter that a value becomes over the hottest edge that it becomes one over, a back edge rather than another.
     becomes: TypedVec<Value, Value>,
+    /// How often control comes over that edge.
+    becomes_over: TypedVec<Value, f32>,
     /// The register that a parameter, or a value that becomes it, was last in.
     last_reg: TypedVec<Value, u8>,
 
@@ -271,6 +273,7 @@ impl Forward {
         self.round_loop_saved.clear();
         self.open_loops.clear();
         self.becomes.reset(values, Value::invalid());
+        self.becomes_over.reset(values, -1.0);
         self.last_reg.reset(values, NO_REG);
         self.feedback.clear(on);
         self.journal.clear();
@@ -280,7 +283,7 @@ impl Forward {
         self.candidate_of.reset(values, entry::NO_CANDIDATE);
     }
 
-    /// Which parameter each value becomes: the hottest edge, a back edge, decides.
+    /// Which parameter each value becomes: the hottest edge decides, and of equally hot ones the last back edge, else the first.
     fn find_becomes(&mut self, on: &Input<'_>) {
         let graph = &on.flow.graph;
         for edge in graph.edges() {
@@ -290,9 +293,12 @@ impl Forward {
                 continue;
             }
             let back = on.flow.is_back_edge(edge);
+            let frequency = on.flow.edge_frequency(edge);
             for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
-                if back || self.becomes[arg].is_invalid() {
+                let hottest = self.becomes_over[arg];
+                if frequency > hottest || back && frequency == hottest {
                     self.becomes[arg] = param;
+                    self.becomes_over[arg] = frequency;
                 }
             }
         }

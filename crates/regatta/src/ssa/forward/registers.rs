@@ -13,6 +13,9 @@ const COLD: f32 = 10.0;
 /// 0.932 rather than 0.939; three times saves more slots and costs more.
 const STORED: u64 = 2;
 
+/// So many parameters ahead, of which each becomes the next, it is looked for one that has a register.
+const PARAMETERS_AHEAD: u32 = 3;
+
 /// Which value is in each register.
 ///
 /// A value may be in several; [`Forward::held`] has the other direction. Fixed stack slots count as registers here, though not as
@@ -136,20 +139,17 @@ impl Forward {
         if hint != NO_REG && free & bit(hint) != 0 {
             return hint;
         }
-        let becomes = self.becomes[value];
-        if becomes.is_valid() {
-            let reg = self.last_reg[becomes];
-            if reg != NO_REG && free & bit(reg) != 0 {
-                return reg;
-            }
+        let reg = self.register_ahead(value);
+        if reg != NO_REG && free & bit(reg) != 0 {
+            return reg;
         }
         let c = on.class(value);
         let survivors = on.code.survivors[c];
         let cheap = self.used_or_cheap(on, c);
         let tiers = if on.next_uses.crosses_call(value) {
-            [survivors & cheap, survivors]
+            [survivors & cheap, survivors, cheap]
         } else {
-            [!survivors & !on.machine.dear[c], cheap]
+            [!survivors & !on.machine.dear[c], cheap, cheap]
         };
         let good = free & !avoid;
         for tier in tiers {
@@ -162,6 +162,24 @@ impl Forward {
             return lowest(free & cheap);
         }
         lowest(if good != 0 { good } else { free })
+    }
+
+    /// The register of the parameter that `value` becomes, or of the first that has one of those that the parameter becomes in turn;
+    /// [`NO_REG`] if none of the next few has.
+    #[inline]
+    pub(super) fn register_ahead(&self, value: Value) -> u8 {
+        let mut becomes = self.becomes[value];
+        for _ in 0..PARAMETERS_AHEAD {
+            if becomes.is_invalid() {
+                break;
+            }
+            let reg = self.last_reg[becomes];
+            if reg != NO_REG {
+                return reg;
+            }
+            becomes = self.becomes[becomes];
+        }
+        NO_REG
     }
 
     /// Would taking `reg` be the first use of a register that costs something to use?
@@ -241,7 +259,7 @@ impl Forward {
 
     /// Registers that cost nothing to use, or nothing more than what is due anyway.
     #[inline(always)]
-    fn used_or_cheap(&self, on: &Input<'_>, class: usize) -> u64 {
+    pub(super) fn used_or_cheap(&self, on: &Input<'_>, class: usize) -> u64 {
         self.used[class] | self.expected[class] | !on.machine.dear[class]
     }
 

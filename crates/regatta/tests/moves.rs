@@ -1,0 +1,204 @@
+//! Moves that the SSA allocator need not make. Each function is one where a slightly different choice costs more of them.
+
+use regatta::{Algorithm, Edit, Options, check, run, text};
+
+/// The moves in the blocks' order of the code: for each, the number of the instruction that it is next to.
+#[track_caller]
+fn moves(function: &str) -> Vec<usize> {
+    let problem = text::parse(function).expect("well-formed").remove(0);
+    let mut places = Vec::new();
+    for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
+        let options = Options { algorithm, ..Options::default() };
+        let output = run(&problem.func, &problem.env, &options).expect("allocatable");
+        check::check(&problem.func, &problem.env, &output).expect("correct");
+        let in_registers = |edit: &Edit| matches!(edit, Edit::Move { from, to } if from.is_reg() && to.is_reg());
+        assert!(output.edits.iter().all(|(_, edit)| in_registers(edit)), "{algorithm:?} uses memory");
+        places = output.edits.iter().map(|(point, _)| point.inst().index()).collect();
+    }
+    places
+}
+
+#[test]
+fn what_a_call_wants_is_made_where_it_is_wanted_if_who_is_there_must_leave() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, non_preferred p6i-p8i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          op def v1i reg
+          op use v1i fixed(p0i) clobbers p0i-p5i
+          ret use v0i reg
+        }",
+    );
+    assert_eq!(places.len(), 1, "{places:?}");
+}
+
+#[test]
+fn what_is_wanted_behind_a_loop_does_not_make_anybody_leave_within() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, non_preferred p6i-p8i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          branch -> block1
+        block1:
+          op def v1i reg, use v0i reg
+          branch use v1i reg -> block2, block3
+        block2:
+          branch -> block1
+        block3:
+          op use v1i fixed(p0i) clobbers p0i-p5i
+          ret use v0i reg
+        }",
+    );
+    assert!(places.iter().all(|inst| !(2..=4).contains(inst)), "{places:?}");
+}
+
+#[test]
+fn a_rotation_of_two_parameters_takes_one_move() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i reg, def v1i reg
+          branch -> block1(v0i, v1i)
+        block1(v2i, v3i):
+          op use v2i reg, use v3i reg
+          op def v4i reg, use v3i reg
+          branch use v4i reg -> block2, block3
+        block2:
+          branch -> block1(v3i, v4i)
+        block3:
+          ret
+        }",
+    );
+    assert_eq!(places.len(), 1, "{places:?}");
+}
+
+#[test]
+fn the_parameter_that_a_value_becomes_most_often_decides_on_its_register() {
+    // v4 becomes v2 around the inner loop, and v1 around the outer one.
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p3i)
+          branch -> block1(v0i)
+        block1(v1i):
+          op use v1i reg, def v5i fixed(p1i)
+          branch -> block2(v5i)
+        block2(v2i):
+          op use v2i reg
+          op def v4i reg
+          branch use v4i reg -> block3, block4
+        block3:
+          branch -> block2(v4i)
+        block4:
+          branch use v4i reg -> block5, block6
+        block5:
+          branch -> block1(v4i)
+        block6:
+          ret
+        }",
+    );
+    assert!(places.iter().all(|&inst| inst >= 8), "{places:?}");
+}
+
+#[test]
+fn what_becomes_a_parameter_by_way_of_another_is_made_in_its_register() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p1i)
+          branch -> block1(v0i)
+        block1(v1i):
+          branch use v1i reg -> block2, block3
+        block2:
+          op def v2i reg
+          branch -> block4(v2i)
+        block3:
+          op def v3i reg
+          branch -> block4(v3i)
+        block4(v4i):
+          branch use v4i reg -> block5, block6
+        block5:
+          branch -> block1(v4i)
+        block6:
+          ret
+        }",
+    );
+    assert_eq!(places, []);
+}
+
+#[test]
+fn a_copy_that_a_two_address_instruction_leaves_is_made_where_it_is_wanted() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p1i)
+          branch -> block1(v0i)
+        block1(v1i):
+          op use v1i reg, def v2i reuse(0)
+          branch use v2i reg -> block2, block3
+        block2:
+          op use v1i fixed(p2i)
+          branch -> block1(v2i)
+        block3:
+          ret
+        }",
+    );
+    assert_eq!(places.len(), 1, "{places:?}");
+}
+
+#[test]
+fn arguments_that_wait_for_one_another_move_once() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i), def v1i fixed(p1i), def v2i fixed(p2i)
+          op use v0i fixed(p1i), use v1i fixed(p2i)
+          ret use v2i reg
+        }",
+    );
+    assert_eq!(places.len(), 3, "{places:?}");
+}
+
+#[test]
+fn what_lives_through_a_loop_does_not_do_so_in_the_register_that_its_calls_return_in() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, non_preferred p6i-p8i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          branch -> block1
+        block1:
+          op def v1i fixed(p0i) clobbers p1i-p5i
+          branch use v1i reg -> block2, block3
+        block2:
+          op use v0i reg
+          branch -> block1
+        block3:
+          ret
+        }",
+    );
+    assert_eq!(places, [1]);
+}
+
+#[test]
+fn what_no_register_survives_for_begins_no_dear_one() {
+    let function = "machine { int preferred p3i-p8i, non_preferred p0i-p2i, slot 1 }
+        function {
+        block0:
+          op def v0i reg
+          op clobbers p0i-p8i
+          ret use v0i reg
+        }";
+    let problem = text::parse(function).expect("well-formed").remove(0);
+    let output = run(&problem.func, &problem.env, &Options::default()).expect("allocatable");
+    let dear = problem.env.non_preferred_regs_by_class[0];
+    let registers = output.allocs.iter().filter_map(|place| place.as_reg());
+    assert!(registers.clone().count() > 0 && registers.clone().all(|reg| !dear.contains(reg)));
+}
