@@ -286,7 +286,7 @@ impl Code {
         self.clear(func);
         self.without_registers = machine.allocatable.map(|registers| registers == 0);
         let few = few_operands(machine);
-        let mut call_clobbers = [0; 3];
+        self.survivors = machine.allocatable;
         self.order_blocks(func, graph)?;
         for index in 0..self.by_code_order.len() {
             let block = self.by_code_order[index];
@@ -307,27 +307,11 @@ impl Code {
                 if ends_block {
                     flags |= flag::TERMINATOR;
                 }
+                let mut set = NO_CLOBBERS;
                 let clobbers = func.inst_clobbers(inst);
-                let set = if clobbers.is_empty_all() { NO_CLOBBERS } else { self.clobber_set(clobbers)? };
-                if set != NO_CLOBBERS {
-                    flags |= flag::KILLS;
-                    let masks = self.clobber_sets[set];
-                    // A division spoils two registers, a call most of them.
-                    if masks.iter().map(|m| m.count_ones()).sum::<u32>() > 4 {
-                        flags |= flag::CALL;
-                        for c in 0..3 {
-                            call_clobbers[c] |= masks[c];
-                        }
-                        // What it returns overwrites a register as well.
-                        for op in &self.ops.as_slice()[first.index()..] {
-                            if op.is_def() && op.want == Want::Fixed {
-                                call_clobbers[op.class()] |= 1 << op.reg;
-                            }
-                        }
-                    }
-                    if self.crowded(machine, first, masks) {
-                        flags |= flag::HARD;
-                    }
+                if !clobbers.is_empty_all() {
+                    set = self.clobber_set(clobbers)?;
+                    flags |= self.overwrite(machine, first, set);
                 }
                 if flags & (flag::KILLS | flag::REUSE) == flag::KILLS | flag::REUSE {
                     flags |= flag::HARD;
@@ -345,9 +329,32 @@ impl Code {
         }
         let end = self.ops.next_key();
         self.insts.push(InstInfo { ops: end, clobbers: 0 });
-        self.survivors = core::array::from_fn(|c| machine.allocatable[c] & !call_clobbers[c]);
         self.params_and_args(func, graph)?;
         self.all_defined()
+    }
+
+    /// The instruction whose operands start at `first` clobbers registers. Returns the flags that follow from that.
+    #[inline(never)]
+    fn overwrite(&mut self, machine: &Machine, first: OpIndex, set: ClobberSet) -> u8 {
+        let masks = self.clobber_sets[set];
+        let mut flags = flag::KILLS;
+        if self.crowded(machine, first, masks) {
+            flags |= flag::HARD;
+        }
+        // A division spoils two registers, a call most of them.
+        if masks.iter().map(|m| m.count_ones()).sum::<u32>() > 4 {
+            flags |= flag::CALL;
+            for (survivors, mask) in self.survivors.iter_mut().zip(masks) {
+                *survivors &= !mask;
+            }
+            // What it returns overwrites a register as well.
+            for op in &self.ops.as_slice()[first.index()..] {
+                if op.is_def() && op.want == Want::Fixed {
+                    self.survivors[op.class()] &= !(1 << op.reg);
+                }
+            }
+        }
+        flags
     }
 
     fn clear(&mut self, func: &impl Function) {
@@ -439,7 +446,6 @@ impl Code {
                 }
                 None => return Err(self.no_value(operand.vreg(), Some(inst))),
             };
-            let bad = |why| Error::BadConstraint { inst, operand: index, why };
             let mut role = class << CLASS_SHIFT;
             if shape == Operand::REG_USE {
                 let role = role | USE;
@@ -462,50 +468,11 @@ impl Code {
                 self.ops.push(Op { value, next: u32::MAX, want: Want::Reg, role: role | LATE, reg: 6, hint: NO_REG });
                 continue;
             }
-            if operand.pos() == OperandPos::Late {
+            let (want, reg, more) = constraint(machine, inst, operands, index, flags, ends_block)?;
+            flags |= more;
+            if operand.pos() == OperandPos::Late || want == Want::Reuse {
                 role |= LATE;
             }
-            if is_def != (role & LATE != 0) {
-                flags |= flag::UNCOMMON | flag::HARD;
-            }
-            let (want, reg) = match operand.constraint() {
-                OperandConstraint::Reg => (Want::Reg, 6),
-                OperandConstraint::Limit(max) => {
-                    flags |= flag::UNCOMMON | flag::HARD;
-                    (Want::Reg, max.trailing_zeros() as u8)
-                }
-                OperandConstraint::FixedReg(reg) => {
-                    flags |= if is_def { flag::KILLS } else { flag::FIXED_USE };
-                    if !is_allocatable(machine, reg) {
-                        flags |= flag::UNCOMMON;
-                        if is_def && ends_block {
-                            return Err(bad("a branch cannot define a value in a register that is not allocatable"));
-                        }
-                    }
-                    (Want::Fixed, reg.hw_enc() as u8)
-                }
-                OperandConstraint::Reuse(input) => {
-                    let input_op = operands.get(input).filter(|o| o.kind() == OperandKind::Use && is_def);
-                    let Some(input_op) = input_op else {
-                        return Err(bad("it is to reuse the register of an operand that is no use"));
-                    };
-                    if input_op.class() != operand.class() || input_op.constraint() == OperandConstraint::Stack {
-                        return Err(bad("it is to reuse the place of an operand on the stack or of another class"));
-                    }
-                    // Two of them may reuse one value, which then must be in two registers.
-                    flags |= if flags & flag::REUSE != 0 { flag::HARD } else { flag::REUSE };
-                    role |= LATE;
-                    (Want::Reuse, input as u8)
-                }
-                OperandConstraint::Any => {
-                    flags |= flag::UNCOMMON;
-                    (Want::Any, 6)
-                }
-                OperandConstraint::Stack => {
-                    flags |= flag::UNCOMMON;
-                    (Want::Stack, 6)
-                }
-            };
             self.ops.push(Op { value, next: u32::MAX, want, role, reg, hint: NO_REG });
         }
         if flags & flag::REUSE != 0 {
@@ -692,6 +659,64 @@ impl Code {
         self.param_start.as_mut_slice()[graph.num_blocks()] = end as u32;
         self.params.truncate(end);
     }
+}
+
+/// Where operand `index` of `inst` wants its value, with [`Op::reg`], and the flags that it adds to the instruction's, which are `flags` so
+/// far.
+#[inline(always)]
+fn constraint(
+    machine: &Machine,
+    inst: Inst,
+    operands: &[Operand],
+    index: usize,
+    flags: u8,
+    ends_block: bool,
+) -> Result<(Want, u8, u8), Error> {
+    let operand = operands[index];
+    let bad = |why| Error::BadConstraint { inst, operand: index, why };
+    let is_def = operand.kind() == OperandKind::Def;
+    let mut more = 0;
+    if is_def != (operand.pos() == OperandPos::Late) {
+        more |= flag::UNCOMMON | flag::HARD;
+    }
+    let (want, reg) = match operand.constraint() {
+        OperandConstraint::Reg => (Want::Reg, 6),
+        OperandConstraint::Limit(max) => {
+            more |= flag::UNCOMMON | flag::HARD;
+            (Want::Reg, max.trailing_zeros() as u8)
+        }
+        OperandConstraint::FixedReg(reg) => {
+            more |= if is_def { flag::KILLS } else { flag::FIXED_USE };
+            if !is_allocatable(machine, reg) {
+                more |= flag::UNCOMMON;
+                if is_def && ends_block {
+                    return Err(bad("a branch cannot define a value in a register that is not allocatable"));
+                }
+            }
+            (Want::Fixed, reg.hw_enc() as u8)
+        }
+        OperandConstraint::Reuse(input) => {
+            let input_op = operands.get(input).filter(|o| o.kind() == OperandKind::Use && is_def);
+            let Some(input_op) = input_op else {
+                return Err(bad("it is to reuse the register of an operand that is no use"));
+            };
+            if input_op.class() != operand.class() || input_op.constraint() == OperandConstraint::Stack {
+                return Err(bad("it is to reuse the place of an operand on the stack or of another class"));
+            }
+            // Two of them may reuse one value, which then must be in two registers.
+            more |= if flags & flag::REUSE != 0 { flag::HARD } else { flag::REUSE };
+            (Want::Reuse, input as u8)
+        }
+        OperandConstraint::Any => {
+            more |= flag::UNCOMMON;
+            (Want::Any, 6)
+        }
+        OperandConstraint::Stack => {
+            more |= flag::UNCOMMON;
+            (Want::Stack, 6)
+        }
+    };
+    Ok((want, reg, more))
 }
 
 fn is_allocatable(machine: &Machine, reg: PReg) -> bool {
