@@ -67,11 +67,22 @@ impl Order {
         self.position.reset(num_blocks, u32::MAX);
         self.pending.reset(num_blocks, Pending { held: 0, next: Block::invalid() });
         self.spans.reset(loops.num(), Span { ready: Block::invalid(), first: 0, last: 0 });
-        for &from in graph.rpo() {
-            for to in graph.succs(from) {
-                if graph.rpo_number(from) < graph.rpo_number(to) {
-                    self.pending[held_back(loops, from, to)].held += 1;
+        if loops.any_irreducible() {
+            for &from in graph.rpo() {
+                for to in graph.succs(from) {
+                    if graph.rpo_number(from) < graph.rpo_number(to) {
+                        self.pending[held_back(loops, from, to)].held += 1;
+                    }
                 }
+            }
+        } else {
+            for block in graph.blocks() {
+                let edges = graph.pred_edges(block);
+                let back = match loops.is_header(block) {
+                    Some(_) => edges.iter().filter(|&&edge| graph.is_back_edge(edge)).count(),
+                    None => 0,
+                };
+                self.pending[block].held = (edges.len() - back) as u32;
             }
         }
         self.push(loops, graph.entry());

@@ -5,7 +5,7 @@
 //! Left alone, each is a new value that wants a register of its own at its block, next to the value that it copies.
 //!
 //! The fold repeats to a fixed point, since one folded parameter can make another redundant: one to three sweeps in real code.
-//! Sweeps go in reverse postorder, so a chain of parameters folds in one; the number of sweeps is bounded so that hostile input
+//! Sweeps go in reverse postorder over the blocks that still have parameters, so a chain of parameters folds in one; the number of sweeps is bounded so that hostile input
 //! cannot make the pass quadratic. What then remains is merely not folded.
 //!
 //! The value that a parameter folds to dominates the parameter's block: it reaches the block over every edge. That would not hold of a
@@ -13,14 +13,19 @@
 
 use super::{Code, Value};
 use crate::cfg::FlowGraph;
+use crate::ir::Block;
 use crate::ir::entity::TypedVec;
+use alloc::vec::Vec;
 
 const MAX_SWEEPS: usize = 8;
 
 /// The pass, with its storage.
 #[derive(Debug, Default)]
 pub(crate) struct Fold {
+    /// What each value is another name of; empty if there are no parameters.
     alias: TypedVec<Value, Value>,
+    /// Blocks that have parameters which have not been folded.
+    blocks: Vec<Block>,
 }
 
 impl Fold {
@@ -28,27 +33,39 @@ impl Fold {
     pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph) -> usize {
         let graph = &flow.graph;
         self.alias.clear();
+        if code.num_args() == 0 {
+            return 0;
+        }
         for value in code.values.keys() {
             self.alias.push(value);
         }
+        self.blocks.clear();
+        let reachable = &graph.rpo()[..graph.num_reachable()];
+        self.blocks.extend(reachable.iter().copied().filter(|&block| !code.params(block).is_empty()));
+        let mut blocks = core::mem::take(&mut self.blocks);
         let mut folded = 0;
         for _ in 0..MAX_SWEEPS {
             let before = folded;
-            for &block in &graph.rpo()[..graph.num_reachable()] {
-                for index in 0..code.params(block).len() {
-                    let param = code.params(block)[index];
-                    if self.alias[param] == param
-                        && let Some(value) = self.only_argument(code, flow, block, index)
-                    {
+            blocks.retain(|&block| {
+                let mut any_left = false;
+                for (index, &param) in code.params(block).iter().enumerate() {
+                    if self.alias[param] != param {
+                        continue;
+                    }
+                    if let Some(value) = self.only_argument(code, flow, block, index) {
                         self.alias[param] = value;
                         folded += 1;
+                    } else {
+                        any_left = true;
                     }
                 }
-            }
+                any_left
+            });
             if folded == before {
                 break;
             }
         }
+        self.blocks = blocks;
         if folded > 0 {
             for value in code.values.keys() {
                 self.alias[value] = self.find(value);
@@ -60,11 +77,11 @@ impl Fold {
 
     /// What `value` is another name of; itself, if it has not been folded.
     pub(crate) fn folded_to(&self, value: Value) -> Value {
-        self.alias[value]
+        self.alias.as_slice().get(value.index()).copied().unwrap_or(value)
     }
 
     /// The one value that parameter number `index` of `block` always is, if there is one.
-    fn only_argument(&mut self, code: &Code, flow: &FlowGraph, block: crate::Block, index: usize) -> Option<Value> {
+    fn only_argument(&mut self, code: &Code, flow: &FlowGraph, block: Block, index: usize) -> Option<Value> {
         let param = code.params(block)[index];
         let mut only = None;
         for &edge in flow.graph.pred_edges(block) {

@@ -587,12 +587,15 @@ impl Code {
                 self.arg_start.push(self.args.len() as u32);
                 let to = graph.edge(edge).to;
                 let args = func.branch_blockparams(block, branch, k);
-                if self.args.len() > (u32::MAX - 1) as usize - args.len() {
-                    return Err(Error::TooLarge { what: "arguments of branches", limit: u32::MAX as usize - 1 });
-                }
                 let params = self.params(to).len();
                 if args.len() != params {
                     return Err(Error::ArgumentCount { from: block, to, params, args: args.len() });
+                }
+                if args.is_empty() {
+                    continue;
+                }
+                if self.args.len() > (u32::MAX - 1) as usize - args.len() {
+                    return Err(Error::TooLarge { what: "arguments of branches", limit: u32::MAX as usize - 1 });
                 }
                 for (n, &vreg) in args.iter().enumerate() {
                     let value = self.value(vreg, Some(branch))?;

@@ -123,6 +123,7 @@ impl Function for Func {
     fn is_branch(&self, insn: Inst) -> bool {
         self.insts[insn.index()].kind == InstKind::Branch
     }
+    #[inline]
     fn branch_blockparams(&self, block: Block, _: Inst, succ_idx: usize) -> &[VReg] {
         self.blocks[block.index()].args.get(succ_idx).map_or(&[], |args| args)
     }

@@ -108,7 +108,7 @@ pub(super) struct Life {
 pub(crate) struct NextUses {
     list: Vec<LiveIn>,
     pub(crate) blocks: TypedVec<Block, BlockLiveness>,
-    /// Distance from the start of its block to a parameter's first use.
+    /// Distance from the start of its block to a parameter's first use; of other values, nothing.
     pub(crate) param_distance: TypedVec<Value, u32>,
     /// The registers that values would like.
     pub(crate) wishes: Wishes,
@@ -195,7 +195,7 @@ impl NextUses {
         self.limit = Self::list_limit(machine);
         self.list.clear();
         self.blocks.reset(blocks, BlockLiveness::default());
-        self.param_distance.reset(values, DEAD);
+        self.param_distance.set_len(values, DEAD);
         self.lives.clear();
         for (_, def) in code.values.iter() {
             self.lives.push(Life {

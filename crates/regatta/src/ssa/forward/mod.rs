@@ -358,6 +358,9 @@ impl Forward {
     }
 
     fn note_back_edges(&mut self, on: &Input<'_>, block: Block) {
+        if on.flow.loops.block_loop(block) == Loop::ROOT {
+            return;
+        }
         for edge in on.flow.graph.succ_edges(block) {
             if on.flow.is_back_edge(edge) {
                 self.note_edge(on, edge);
