@@ -47,9 +47,9 @@ const THOROUGH_ROUNDS: usize = 4;
 /// How much effort to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// One forward pass.
+    /// One forward pass; slots are shared by the hulls of lives in memory.
     Quick,
-    /// Loop nests again and again while that pays.
+    /// Loops again and again while that pays; slots are shared by exact lives.
     Thorough,
 }
 
@@ -101,6 +101,7 @@ impl SsaAllocator {
             loops: &self.loops,
             machine: &machine,
             rounds: if effort == Effort::Thorough { THOROUGH_ROUNDS } else { 0 },
+            exact_lives: effort == Effort::Thorough,
         };
         self.forward.run(&input, &mut output.allocs)?;
         self.stores.run(&input, &mut self.forward);

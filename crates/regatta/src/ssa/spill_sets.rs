@@ -118,9 +118,9 @@ impl SpillSets {
         self.roughly.clear();
         self.roughly.extend(forward.spilled.iter().map(|&value| {
             let (start, end) = (stores.starts[value], forward.spills[value].end);
-            let is_rough = end == EVERYWHERE;
-            let hull = Stretch { from: if is_rough { 0 } else { start.first }, to: end.max(start.first) };
-            Life { block: start.block, from: start.pos, hull, is_rough }
+            let is_everywhere = end == EVERYWHERE;
+            let hull = Stretch { from: if is_everywhere { 0 } else { start.first }, to: end.max(start.first) };
+            Life { block: start.block, from: start.pos, hull, is_rough: is_everywhere || !on.exact_lives }
         }));
         self.lives.run(on.flow, on.code.insts.len(), &self.roughly, |number| {
             let value = forward.spilled[number];

@@ -53,6 +53,8 @@ pub(crate) struct Input<'a> {
     pub(crate) machine: &'a Machine,
     /// How often a loop nest may be allocated again.
     pub(crate) rounds: usize,
+    /// Is it found out exactly for how long values need their slots?
+    pub(crate) exact_lives: bool,
 }
 
 impl Input<'_> {
