@@ -136,6 +136,7 @@ impl Forward {
     }
 
     /// Sets the registers as they are at the start of any other block.
+    #[inline(never)]
     pub(super) fn enter_block(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
         let preds = on.flow.graph.pred_edges(block);
         let params = on.code.params(block);
@@ -166,6 +167,7 @@ impl Forward {
     }
 
     /// Lists what the predecessors have in registers, and the parameters. Returns how many predecessors have been allocated.
+    #[inline(never)]
     fn gather(&mut self, on: &Input<'_>, block: Block) -> u32 {
         self.candidates.clear();
         let params = on.code.params(block);
@@ -228,6 +230,7 @@ impl Forward {
     }
 
     /// At the header of `of`: adds what is used in the loop, wherever it is now, and leaves out what would be lost.
+    #[inline(never)]
     fn gather_for_loop(&mut self, on: &Input<'_>, of: Loop) {
         let (first, end) = self.feedback.excluded(of);
         for index in first..end {
@@ -255,6 +258,7 @@ impl Forward {
     }
 
     /// Keeps the candidates that get a register; other parameters are born in memory.
+    #[inline(never)]
     fn choose(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>, edges: u32) {
         let beyond_loop = self.pos.saturating_add(EXIT_PENALTY);
         let mut room = CLASSES.map(|c| on.machine.allocatable[c].count_ones() as i32);
@@ -343,6 +347,7 @@ impl Forward {
     }
 
     /// Gives each candidate its register.
+    #[inline(never)]
     fn place(&mut self, on: &Input<'_>, header_of: Option<Loop>, edges: u32) {
         let calls_in_loop = header_of.is_some_and(|of| on.loops.loops[of].has_call);
         let mut candidates = core::mem::take(&mut self.candidates);

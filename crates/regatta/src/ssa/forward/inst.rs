@@ -176,6 +176,7 @@ impl Forward {
     }
 
     /// The same, where a definition reuses a use's register.
+    #[inline(never)]
     fn simple_reuse(&mut self, on: &Input<'_>, ops: &[Op], places: &mut [Allocation]) -> Result<(), RegClass> {
         let avoid = on.next_uses.wishes.avoid[self.inst];
         let mut claims = Claims::default();
@@ -201,6 +202,7 @@ impl Forward {
     }
 
     /// Any instruction.
+    #[inline(never)]
     fn general(
         &mut self,
         on: &Input<'_>,
