@@ -56,13 +56,20 @@ fn corpus() -> PathBuf {
 #[test]
 fn help() {
     let here = directory(&[]);
-    let commands = ["alloc", "check", "validate", "stats", "convert", "bench", "frames", "gen", "reduce", "scale"];
+    let mut commands =
+        vec!["alloc", "check", "validate", "stats", "convert", "bench", "frames", "gen", "reduce", "scale"];
+    // The oracle is only there if it has been asked for.
+    let mut name = "help";
+    if cfg!(feature = "oracle") {
+        commands.push("oracle");
+        name = "help_with_oracle";
+    }
     let mut all = shown(&here, &["--help"]);
     for command in commands {
         all += "\n";
         all += &shown(&here, &[command, "--help"]);
     }
-    insta::assert_snapshot!(all);
+    insta::assert_snapshot!(name, all);
 }
 
 #[test]

@@ -18,7 +18,7 @@
 //! in one piece. Irreducible graphs, in which a loop is not entered at its header alone, are left to the depth of
 //! loops.
 //!
-//! The estimate only serves to choose between places for stores (see [`crate::ssa`]). To decide what is in which
+//! The estimate only serves to choose between places for stores (`ssa::stores`). To decide what is in which
 //! register by it as well costs more than it gains: in a switch of a hundred cases each gets a hundredth, whichever
 //! of them the program lives in.
 //!
@@ -151,14 +151,15 @@ impl Frequencies {
     fn share_out(&mut self, graph: &Graph, loops: &Loops, order: &Order, block: Block) {
         let of = loops.block_loop(block);
         let leaves = |to: Block| of != Loop::ROOT && !order.contains(of, to);
-        let share = |to: Block| self.share[to] * if leaves(to) { LEAVES } else { 1.0 };
+        let Self { share, flow, leaving, .. } = self;
+        let share = |to: Block| share[to] * if leaves(to) { LEAVES } else { 1.0 };
         let whole: f32 = graph.succs(block).map(share).sum();
         let frequency = self.estimate[block];
         for edge in graph.succ_edges(block) {
             let to = graph.edge(edge).to;
-            self.flow[edge] = frequency * (self.share[to] * if leaves(to) { LEAVES } else { 1.0 }) / whole;
+            flow[edge] = frequency * share(to) / whole;
             if leaves(to) {
-                self.leaving.push(edge);
+                leaving.push(edge);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Allocating one instruction.
 //!
 //! Most instructions have early uses in registers, late definitions in registers, and perhaps a definition that reuses a use's
-//! register: [`Forward::simple`] does these. All others go step by step through [`Forward::general`]:
+//! register: [`super::simple`] does these. All others go step by step through [`Forward::general`]:
 //!
 //! 1. Fixed uses: their values move to their registers; whoever is there moves away, or is forgotten.
 //! 2. Registers of early fixed definitions are cleared.
@@ -32,21 +32,21 @@ const NEAR: u32 = 16;
 
 /// The registers that the current instruction claims, by class.
 #[derive(Clone, Copy, Debug, Default)]
-struct Claims {
+pub(super) struct Claims {
     /// Fixed uses.
-    fixed: PerClass<u64>,
+    pub(super) fixed: PerClass<u64>,
     /// Early fixed definitions.
-    early_fixed: PerClass<u64>,
+    pub(super) early_fixed: PerClass<u64>,
     /// Overwritten at the late point: clobbers and late fixed definitions.
-    killed: PerClass<u64>,
+    pub(super) killed: PerClass<u64>,
     /// Read by a use.
-    read: PerClass<u64>,
+    pub(super) read: PerClass<u64>,
     /// Read by late uses.
-    late: PerClass<u64>,
+    pub(super) late: PerClass<u64>,
     /// Taken over by definitions that reuse them.
-    reused: PerClass<u64>,
+    pub(super) reused: PerClass<u64>,
     /// Written by definitions.
-    defined: PerClass<u64>,
+    pub(super) defined: PerClass<u64>,
 }
 
 /// Why an instruction could not be allocated.
@@ -91,114 +91,6 @@ impl Forward {
         let result = self.general(on, &planned, first, flags | flag::FIXED_USE | flag::KILLS, allocs);
         self.planned = planned;
         result.map_err(|stuck| stuck.at(inst))
-    }
-
-    /// Early uses and late definitions in registers, and reuse.
-    #[inline]
-    fn simple(&mut self, on: &Input<'_>, flags: u8, ops: &[Op], places: &mut [Allocation]) -> Result<(), RegClass> {
-        if flags & flag::REUSE != 0 {
-            return self.simple_reuse(on, ops, places);
-        }
-        let avoid = on.next_uses.wishes.avoid[self.inst];
-        let mut read = [0; 3];
-        for (op, place) in ops.iter().zip(places.iter_mut()) {
-            if op.is_use() {
-                self.simple_use(on, *op, place, &avoid, &mut read)?;
-                // What dies here is forgotten at once.
-                if self.set_next_use(*op) == DEAD {
-                    self.drop_value(op.class(), op.value);
-                }
-            } else if op.want == Want::Ignored {
-                *place = ignored(*op);
-            }
-        }
-        if flags & flag::DEFINES != 0 {
-            self.simple_defs(on, ops, places, &read, [0; 3])?;
-        }
-        Ok(())
-    }
-
-    /// An early use in a register. Those in `read` hold other operands.
-    #[inline(always)]
-    fn simple_use(
-        &mut self,
-        on: &Input<'_>,
-        op: Op,
-        place: &mut Allocation,
-        avoid: &PerClass<u32>,
-        read: &mut PerClass<u64>,
-    ) -> Result<(), RegClass> {
-        let class = op.class();
-        let here = self.held[op.value] & !on.machine.stack[class];
-        let reg = if here != 0 {
-            lowest(here)
-        } else {
-            let among = on.machine.allocatable[class] & !read[class];
-            let avoid = u64::from(avoid[class]);
-            let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-            self.bring(on, op.value, class, reg);
-            reg
-        };
-        *place = Allocation::reg(preg(class, reg));
-        read[class] |= bit(reg);
-        Ok(())
-    }
-
-    /// Late definitions in registers. Those in `defined` are taken, and those in `read` hold uses.
-    #[inline(always)]
-    fn simple_defs(
-        &mut self,
-        on: &Input<'_>,
-        ops: &[Op],
-        places: &mut [Allocation],
-        read: &PerClass<u64>,
-        mut defined: PerClass<u64>,
-    ) -> Result<(), RegClass> {
-        let avoid = on.next_uses.wishes.avoid[self.inst];
-        for (op, place) in ops.iter().zip(places) {
-            if !op.is_def() {
-                continue;
-            }
-            let class = op.class();
-            if op.want == Want::Reg {
-                let among = on.machine.allocatable[class] & !defined[class];
-                let avoid = u64::from(avoid[class]);
-                self.make_way(on, *op, read[class] | defined[class]);
-                let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-                defined[class] |= bit(reg);
-                self.define(*op, class, reg, place);
-            }
-            if self.until[op.value].next == DEAD {
-                self.drop_value(class, op.value);
-            }
-        }
-        Ok(())
-    }
-
-    /// The same, where a definition reuses a use's register.
-    #[inline(never)]
-    fn simple_reuse(&mut self, on: &Input<'_>, ops: &[Op], places: &mut [Allocation]) -> Result<(), RegClass> {
-        let avoid = on.next_uses.wishes.avoid[self.inst];
-        let mut claims = Claims::default();
-        for (op, place) in ops.iter().zip(places.iter_mut()) {
-            if op.is_use() {
-                self.simple_use(on, *op, place, &avoid, &mut claims.read)?;
-                if op.role & REUSED != 0 {
-                    claims.reused[op.class()] |= bit(place.index() as u8 & 63);
-                }
-                // What dies here may be about to become a definition's: it is not forgotten yet.
-                self.set_next_use(*op);
-            } else if op.want == Want::Ignored {
-                *place = ignored(*op);
-            }
-        }
-        self.reuse(on, ops, 0, places, &mut claims).map_err(|stuck| match stuck {
-            Stuck::OutOfRegisters(class) => class,
-            // Nothing is overwritten here that could be in the way.
-            Stuck::Bad(_) => RegClass::Int,
-        })?;
-        self.drop_dead_uses(ops);
-        self.simple_defs(on, ops, places, &claims.read, claims.defined)
     }
 
     /// Any instruction.
@@ -550,7 +442,7 @@ impl Forward {
     }
 
     /// Step 4: a definition takes over its input's register. If the input lives on, it must be in another one too.
-    fn reuse(
+    pub(super) fn reuse(
         &mut self,
         on: &Input<'_>,
         ops: &[Op],
@@ -690,7 +582,7 @@ impl Forward {
     /// one move now rather than one now and another later, to bring the definition to where it is wanted. The move comes before the
     /// instruction: registers that this reads are `settled`, though what is in them may die here.
     #[inline]
-    fn make_way(&mut self, on: &Input<'_>, def: Op, settled: u64) {
+    pub(super) fn make_way(&mut self, on: &Input<'_>, def: Op, settled: u64) {
         let class = def.class();
         let wish = self.wish_of(&def);
         if wish == NO_REG || !self.regs.is_occupied(class, wish) {
@@ -808,7 +700,7 @@ impl Forward {
 
     /// Step 7: forgets the uses that are not used again.
     #[inline(always)]
-    fn drop_dead_uses(&mut self, ops: &[Op]) {
+    pub(super) fn drop_dead_uses(&mut self, ops: &[Op]) {
         for op in ops {
             if op.is_use() && self.until[op.value].next == DEAD {
                 self.drop_value(op.class(), op.value);
@@ -891,7 +783,7 @@ impl Forward {
     }
 
     #[inline(always)]
-    fn set_next_use(&mut self, op: Op) -> u32 {
+    pub(super) fn set_next_use(&mut self, op: Op) -> u32 {
         let until = &mut self.until[op.value];
         until.next = op.next.min(until.round);
         until.next
@@ -899,7 +791,7 @@ impl Forward {
 
     /// Makes the value of the definition `op` in `reg`.
     #[inline(always)]
-    fn define(&mut self, op: Op, class: usize, reg: u8, place: &mut Allocation) {
+    pub(super) fn define(&mut self, op: Op, class: usize, reg: u8, place: &mut Allocation) {
         let value = op.value;
         self.set_next_use(op);
         self.put(class, reg, value);
@@ -917,7 +809,7 @@ impl Forward {
     /// Emits a move before the instruction that puts `value` into the free register `reg`: from a register if it is in one, else from
     /// the frame.
     #[inline]
-    fn bring(&mut self, on: &Input<'_>, value: Value, class: usize, reg: u8) {
+    pub(super) fn bring(&mut self, on: &Input<'_>, value: Value, class: usize, reg: u8) {
         let held = self.held[value];
         let in_registers = held & !on.machine.stack[class];
         let from = if in_registers != 0 {
@@ -961,6 +853,6 @@ fn out_of_registers(on: &Input<'_>, value: Value) -> RegClass {
     on.code.values[value].class
 }
 
-fn ignored(op: Op) -> Allocation {
+pub(super) fn ignored(op: Op) -> Allocation {
     Allocation::reg(PReg::from_index(op.value.index()))
 }

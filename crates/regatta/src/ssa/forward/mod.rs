@@ -27,6 +27,7 @@ mod feedback;
 mod inst;
 mod plan;
 mod registers;
+mod simple;
 mod spills;
 
 pub(crate) use spills::{EVERYWHERE, Memory, Spill, What};

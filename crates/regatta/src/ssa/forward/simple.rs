@@ -1,0 +1,129 @@
+//! Allocating a simple instruction: early uses and late definitions in registers, and definitions that reuse a use's register.
+//!
+//! Most instructions are so. No step of [`super::inst`] but these concerns them: each use is read where it is, or brought into a
+//! register; what dies is forgotten; each definition takes a register. Only where a register is reused need more claims be kept than
+//! which registers are read and which written, so that has a function of its own.
+
+use super::inst::{Claims, Stuck, ignored};
+use super::registers::{bit, lowest, preg};
+use super::{Forward, Input};
+use crate::code::{Op, REUSED, Want, flag};
+use crate::ir::{PerClass, RegClass};
+use crate::live::DEAD;
+use crate::output::Allocation;
+
+impl Forward {
+    /// Early uses and late definitions in registers, and reuse.
+    #[inline]
+    pub(super) fn simple(
+        &mut self,
+        on: &Input<'_>,
+        flags: u8,
+        ops: &[Op],
+        places: &mut [Allocation],
+    ) -> Result<(), RegClass> {
+        if flags & flag::REUSE != 0 {
+            return self.simple_reuse(on, ops, places);
+        }
+        let avoid = on.next_uses.wishes.avoid[self.inst];
+        let mut read = [0; 3];
+        for (op, place) in ops.iter().zip(places.iter_mut()) {
+            if op.is_use() {
+                self.simple_use(on, *op, place, &avoid, &mut read)?;
+                // What dies here is forgotten at once.
+                if self.set_next_use(*op) == DEAD {
+                    self.drop_value(op.class(), op.value);
+                }
+            } else if op.want == Want::Ignored {
+                *place = ignored(*op);
+            }
+        }
+        if flags & flag::DEFINES != 0 {
+            self.simple_defs(on, ops, places, &read, [0; 3])?;
+        }
+        Ok(())
+    }
+
+    /// An early use in a register. Those in `read` hold other operands.
+    #[inline(always)]
+    fn simple_use(
+        &mut self,
+        on: &Input<'_>,
+        op: Op,
+        place: &mut Allocation,
+        avoid: &PerClass<u32>,
+        read: &mut PerClass<u64>,
+    ) -> Result<(), RegClass> {
+        let class = op.class();
+        let here = self.held[op.value] & !on.machine.stack[class];
+        let reg = if here != 0 {
+            lowest(here)
+        } else {
+            let among = on.machine.allocatable[class] & !read[class];
+            let avoid = u64::from(avoid[class]);
+            let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+            self.bring(on, op.value, class, reg);
+            reg
+        };
+        *place = Allocation::reg(preg(class, reg));
+        read[class] |= bit(reg);
+        Ok(())
+    }
+
+    /// Late definitions in registers. Those in `defined` are taken, and those in `read` hold uses.
+    #[inline(always)]
+    fn simple_defs(
+        &mut self,
+        on: &Input<'_>,
+        ops: &[Op],
+        places: &mut [Allocation],
+        read: &PerClass<u64>,
+        mut defined: PerClass<u64>,
+    ) -> Result<(), RegClass> {
+        let avoid = on.next_uses.wishes.avoid[self.inst];
+        for (op, place) in ops.iter().zip(places) {
+            if !op.is_def() {
+                continue;
+            }
+            let class = op.class();
+            if op.want == Want::Reg {
+                let among = on.machine.allocatable[class] & !defined[class];
+                let avoid = u64::from(avoid[class]);
+                self.make_way(on, *op, read[class] | defined[class]);
+                let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+                defined[class] |= bit(reg);
+                self.define(*op, class, reg, place);
+            }
+            if self.until[op.value].next == DEAD {
+                self.drop_value(class, op.value);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, where a definition reuses a use's register.
+    #[inline(never)]
+    fn simple_reuse(&mut self, on: &Input<'_>, ops: &[Op], places: &mut [Allocation]) -> Result<(), RegClass> {
+        let avoid = on.next_uses.wishes.avoid[self.inst];
+        let mut claims = Claims::default();
+        for (op, place) in ops.iter().zip(places.iter_mut()) {
+            if op.is_use() {
+                self.simple_use(on, *op, place, &avoid, &mut claims.read)?;
+                if op.role & REUSED != 0 {
+                    claims.reused[op.class()] |= bit(place.index() as u8 & 63);
+                }
+                // What dies here may be about to become a definition's: it is not forgotten yet.
+                self.set_next_use(*op);
+            } else if op.want == Want::Ignored {
+                *place = ignored(*op);
+            }
+        }
+        self.reuse(on, ops, 0, places, &mut claims).map_err(|stuck| match stuck {
+            Stuck::OutOfRegisters(class) => class,
+            // Nothing is overwritten here that could be in the way.
+            Stuck::Bad(_) => RegClass::Int,
+        })?;
+        self.drop_dead_uses(ops);
+        self.simple_defs(on, ops, places, &claims.read, claims.defined)
+    }
+}
