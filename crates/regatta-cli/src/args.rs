@@ -125,6 +125,9 @@ pub(crate) struct BenchArgs {
     /// Take the best time of this many runs
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) reps: u32,
+    /// Time each run right behind an untimed one of the same allocator, rather than behind another allocator's
+    #[arg(long)]
+    pub(crate) warm: bool,
     /// Do not run the checkers over our allocations
     #[arg(long)]
     pub(crate) no_check: bool,

@@ -67,7 +67,7 @@ pub(super) fn file(name: String, mut problems: Vec<(usize, Problem)>, args: &Ben
         run.faults.push(Fault { file, function, allocator: "validator", what: error.to_string() });
     }
     let bar = progress::bar(problems.len() * 3, run.name.clone());
-    time(&mut run, &problems, args.reps, &bar);
+    time(&mut run, &problems, args, &bar);
     heap(&mut run, &problems, &bar);
     if !args.no_check {
         check(&mut run, &problems, &bar);
@@ -77,14 +77,18 @@ pub(super) fn file(name: String, mut problems: Vec<(usize, Problem)>, args: &Ben
 }
 
 /// The first pass: times, costs, and which functions cannot be allocated.
-fn time(run: &mut FileRun, problems: &[(usize, Problem)], reps: u32, bar: &ProgressBar) {
+fn time(run: &mut FileRun, problems: &[(usize, Problem)], args: &BenchArgs, bar: &ProgressBar) {
     let mut runners: Vec<Runner> = Allocator::all().into_iter().map(Runner::new).collect();
     for (number, problem) in problems {
         let prepared = Prepared::new(problem);
         let mut best: Vec<Result<Duration>> = runners.iter().map(|_| Ok(Duration::MAX)).collect();
-        for _ in 0..reps {
+        for _ in 0..args.reps {
             for (runner, best) in runners.iter_mut().zip(&mut best) {
                 if let Ok(before) = *best {
+                    if args.warm {
+                        // Whether it succeeds, the run that counts will tell.
+                        let _ = runner.allocate(&prepared);
+                    }
                     *best = runner.allocate(&prepared).map(|time| time.min(before));
                 }
             }
