@@ -36,10 +36,14 @@ const VREGS: usize = 1 << 21;
 /// And for each of its instructions.
 const VREGS_PER_INST: usize = 64;
 
+/// And at most, however large it is.
+const MAX_VREGS: usize = 1 << 29;
+const _: () = assert!(MAX_VREGS <= VReg::MAX);
+
 /// The most virtual registers of a function with so many instructions. Their numbers need not be dense, but near to it.
 pub const fn max_vregs(insts: usize) -> usize {
     let many = VREGS.saturating_add(insts.saturating_mul(VREGS_PER_INST));
-    if many < VReg::MAX { many } else { VReg::MAX }
+    if many < MAX_VREGS { many } else { MAX_VREGS }
 }
 
 /// Checks what can be checked at once.

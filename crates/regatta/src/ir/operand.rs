@@ -96,10 +96,8 @@ const REUSE: u64 = 1 << 5;
 const LIMIT: u64 = 1 << 4;
 
 impl Operand {
-    /// The [`shape`](Self::shape) of a use in any register, by far the most common kind of operand.
-    pub(crate) const REG_USE: u32 = 1 << (CONSTRAINT_SHIFT - POS_SHIFT) | 1 << (KIND_SHIFT - POS_SHIFT);
-    /// The shape of a definition in any register.
-    pub(crate) const REG_DEF: u32 = 1 << (CONSTRAINT_SHIFT - POS_SHIFT) | 1;
+    /// How many values [`Self::form`] has.
+    pub(crate) const NUM_FORMS: usize = 1 << (CONSTRAINT_SHIFT + CONSTRAINT_BITS - CLASS_SHIFT);
 
     /// An operand of the given parts.
     ///
@@ -226,7 +224,7 @@ impl Operand {
         self.bits as u32 as usize & VReg::MAX
     }
 
-    /// The value's class, as an index.
+    /// The value's class, as an index; 3 in an encoding that is none.
     #[inline(always)]
     pub(crate) const fn class_index(self) -> u8 {
         (self.bits >> CLASS_SHIFT) as u8 & 3
@@ -234,25 +232,25 @@ impl Operand {
 
     /// The value's class.
     #[inline(always)]
-    pub fn class(self) -> RegClass {
+    pub const fn class(self) -> RegClass {
         RegClass::from_bits((self.bits >> CLASS_SHIFT) as u32)
     }
 
     /// Use or definition?
     #[inline(always)]
-    pub fn kind(self) -> OperandKind {
+    pub const fn kind(self) -> OperandKind {
         if self.bits >> KIND_SHIFT & 1 == 0 { OperandKind::Def } else { OperandKind::Use }
     }
 
     /// Early or late?
     #[inline(always)]
-    pub fn pos(self) -> OperandPos {
+    pub const fn pos(self) -> OperandPos {
         if self.bits >> POS_SHIFT & 1 == 0 { OperandPos::Early } else { OperandPos::Late }
     }
 
     /// Where the value must be. Encodings that are not assigned read as [`OperandConstraint::Any`].
     #[inline(always)]
-    pub fn constraint(self) -> OperandConstraint {
+    pub const fn constraint(self) -> OperandConstraint {
         let field = self.bits >> CONSTRAINT_SHIFT & ((1 << CONSTRAINT_BITS) - 1);
         if field & FIXED != 0 {
             OperandConstraint::FixedReg(PReg::new(field as usize & PReg::MAX, self.class()))
@@ -279,10 +277,15 @@ impl Operand {
         }
     }
 
-    /// All but the value and its class: equal for operands of the same constraint, kind and position.
+    /// All but the value: a number that operands of the same class, constraint, kind and position have in common.
     #[inline(always)]
-    pub(crate) const fn shape(self) -> u32 {
-        (self.bits >> POS_SHIFT) as u32
+    pub(crate) const fn form(self) -> usize {
+        (self.bits >> CLASS_SHIFT) as usize & (Self::NUM_FORMS - 1)
+    }
+
+    /// An operand of the given [`Self::form`].
+    pub(crate) const fn of_form(form: usize) -> Self {
+        Self { bits: (form as u64) << CLASS_SHIFT }
     }
 
     /// The encoding.
@@ -344,11 +347,11 @@ mod tests {
                     assert_eq!((op.vreg(), op.constraint(), op.kind(), op.pos()), (vreg, constraint, kind, pos));
                     assert_eq!(op.class(), RegClass::Float);
                     assert_eq!(op.as_fixed_nonallocatable(), None);
+                    let form = Operand::of_form(op.form());
+                    assert_eq!(form, Operand::new(VReg::new(0, RegClass::Float), constraint, kind, pos));
                 }
             }
         }
-        assert_eq!(Operand::reg_use(vreg).shape(), Operand::REG_USE);
-        assert_eq!(Operand::reg_def(vreg).shape(), Operand::REG_DEF);
         for class in RegClass::ALL {
             assert_eq!(Operand::reg_use(VReg::new(7, class)).class_index(), class as u8);
         }

@@ -1,0 +1,413 @@
+//! Reading the client's function.
+//!
+//! One walk over the instructions, in the order of the code, then one over the edges. The loop over an instruction's operands is where
+//! the time goes, and a function of its own ([`pack`]) so that what it needs fits into the machine's registers: it looks up the
+//! operand's form ([`super::forms`]) and value ([`super::names`]) and stores both. What is rare it only takes note of, and a second
+//! look sees to it.
+
+use super::forms::{Form, PARTICULAR};
+use super::{
+    CLASS_SHIFT, ClobberSet, Code, InstInfo, NO_CLOBBERS, NO_REG, Names, Op, OpIndex, REUSED, Value, ValueDef, Want,
+    flag,
+};
+use crate::Error;
+use crate::cfg::Graph;
+use crate::ir::entity::EntityIndex;
+use crate::ir::{Block, Function, Inst, Machine, Operand, PRegSet, PerClass, RegClass, VReg};
+use crate::limits;
+
+/// For how many operands or values more, at least, room is made when they run out of it.
+const ROOM: usize = 32;
+
+/// What [`pack`] found, above the bits of [`flag`]: an operand that is no value.
+const NO_VALUE: u32 = 1 << 8;
+/// A value that had been defined before.
+const TWICE: u32 = 1 << 9;
+
+impl Code {
+    /// Reads `func`.
+    pub(crate) fn run(&mut self, func: &impl Function, machine: &Machine, graph: &Graph) -> Result<(), Error> {
+        self.clear(func, machine);
+        let few = few_operands(machine);
+        self.order_blocks(func, graph)?;
+        let mut next = OpIndex::from_index(0);
+        for index in 0..self.by_code_order.len() {
+            let block = self.by_code_order[index];
+            for &vreg in func.block_params(block) {
+                if self.names.has_no_registers(vreg.class()) {
+                    return Err(Error::TooManyLiveRegs { inst: graph.first(block), class: vreg.class() });
+                }
+                self.define_param(vreg, block)?;
+            }
+            let (start, end) = (graph.first(block), graph.end(block));
+            for inst in (start.0..end.0).map(Inst) {
+                let operands = func.inst_operands(inst);
+                let first = next;
+                let mut flags = 0;
+                if !operands.is_empty() {
+                    next = self.room_for(first, operands)?;
+                    let ops = &mut self.ops.as_mut_slice()[first.index()..next.index()];
+                    let found = pack(&mut self.names, self.values.as_mut_slice(), ops, operands, block, inst);
+                    flags = found as u8;
+                    if flags & PARTICULAR != 0 || found >= NO_VALUE {
+                        flags = self.second_look(machine, first, operands, found, inst)?;
+                    }
+                    if operands.len() > few {
+                        flags |= flag::HARD;
+                    }
+                }
+                let mut set = NO_CLOBBERS;
+                let clobbers = func.inst_clobbers(inst);
+                if !clobbers.is_empty_all() {
+                    set = self.clobber_set(clobbers)?;
+                    flags |= self.overwrite(machine, first, next, set);
+                }
+                if flags & (flag::KILLS | flag::REUSE) == flag::KILLS | flag::REUSE {
+                    flags |= flag::HARD;
+                }
+                self.insts[inst] = InstInfo::new(first, set, flags);
+            }
+            self.end_block(machine, graph, block, next)?;
+        }
+        self.ops.truncate(next.index());
+        self.insts[Inst::new(func.num_insts())] = InstInfo::new(next, NO_CLOBBERS, 0);
+        self.params_and_args(func, graph)?;
+        self.values.truncate(self.names.num());
+        self.all_defined()
+    }
+
+    fn clear(&mut self, func: &impl Function, machine: &Machine) {
+        self.names.reset(func.num_vregs(), machine);
+        self.insts.set_len(func.num_insts() + 1, InstInfo::new(OpIndex::invalid(), NO_CLOBBERS, 0));
+        self.ops.clear();
+        self.values.clear();
+        self.clobber_sets.clear();
+        self.clobber_sets.push([0; 3]);
+        self.recent_clobbers = [(PRegSet::empty(), NO_CLOBBERS); 2];
+        self.survivors = machine.allocatable;
+    }
+
+    /// Blocks in the order of their instructions, which must cover the function's without gap or overlap.
+    fn order_blocks(&mut self, func: &impl Function, graph: &Graph) -> Result<(), Error> {
+        self.by_code_order.clear();
+        self.by_code_order.extend((0..graph.num_blocks()).map(Block::new));
+        if !self.by_code_order.is_sorted_by_key(|&b| graph.first(b)) {
+            self.by_code_order.sort_unstable_by_key(|&b| graph.first(b));
+        }
+        let mut next = Inst::new(0);
+        for &block in &self.by_code_order {
+            if graph.first(block) != next {
+                return Err(Error::BadBlockRange { block });
+            }
+            next = graph.end(block);
+        }
+        if next.index() != func.num_insts() {
+            return Err(Error::BadBlockRange { block: Block::new(graph.num_blocks().saturating_sub(1)) });
+        }
+        Ok(())
+    }
+
+    /// Sees to it that there is room for an instruction's operands, from `first` on, and the values that they may be; returns where they
+    /// end.
+    #[inline(always)]
+    fn room_for(&mut self, first: OpIndex, operands: &[Operand]) -> Result<OpIndex, Error> {
+        let end = first.index() + operands.len();
+        let values = self.names.num() + operands.len();
+        if end > self.ops.len() || values > self.values.len() {
+            self.make_room(end, values)?;
+        }
+        if operands.len() > limits::MAX_OPERANDS {
+            return Err(Error::TooLarge { what: "operands of an instruction", limit: limits::MAX_OPERANDS });
+        }
+        Ok(OpIndex::from_index(end))
+    }
+
+    #[cold]
+    fn make_room(&mut self, ops: usize, values: usize) -> Result<(), Error> {
+        if ops >= u32::MAX as usize {
+            return Err(Error::TooLarge { what: "operands", limit: u32::MAX as usize - 1 });
+        }
+        if ops > self.ops.len() {
+            self.ops.set_len(ops + ops / 2 + ROOM, IGNORED);
+        }
+        if values > self.values.len() {
+            self.values.set_len(values + values / 2 + ROOM, UNDEFINED);
+        }
+        Ok(())
+    }
+
+    /// Sees to what [`pack`] has taken note of in the operands of `inst`; returns the instruction's flags.
+    #[inline(never)]
+    fn second_look(
+        &mut self,
+        machine: &Machine,
+        first: OpIndex,
+        operands: &[Operand],
+        found: u32,
+        inst: Inst,
+    ) -> Result<u8, Error> {
+        let ops = &mut self.ops.as_mut_slice()[first.index()..][..operands.len()];
+        if found & NO_VALUE != 0 {
+            for (op, operand) in ops.iter_mut().zip(operands) {
+                if let Some(reg) = operand.as_fixed_nonallocatable() {
+                    (op.value, op.reg) = (Value(reg.index() as u32), reg.hw_enc() as u8);
+                    (op.want, op.role) = (Want::Ignored, (reg.class() as u8) << CLASS_SHIFT);
+                } else if self.names.value(operand.vreg_number(), operand.class_index()).is_none() {
+                    return Err(self.names.no_value(operand.vreg(), Some(inst)));
+                }
+            }
+        }
+        if found & TWICE != 0 {
+            return Err(self.multiple_defs(operands, inst));
+        }
+        let mut flags = found as u8 & !PARTICULAR;
+        for operand in 0..ops.len() {
+            let op = ops[operand];
+            match op.want {
+                Want::Fixed if machine.allocatable[op.class()] >> op.reg & 1 == 0 => flags |= flag::UNCOMMON,
+                Want::Reuse => {
+                    let input = ops.get_mut(usize::from(op.reg));
+                    reuse(op, input).map_err(|why| Error::BadConstraint { inst, operand, why })?;
+                    // Two of them may reuse one value, which then must be in two registers.
+                    flags |= if flags & flag::REUSE != 0 { flag::HARD } else { flag::REUSE };
+                }
+                _ => {}
+            }
+        }
+        Ok(flags)
+    }
+
+    /// The error that an operand of `inst` defines a value once more.
+    #[cold]
+    fn multiple_defs(&self, operands: &[Operand], inst: Inst) -> Error {
+        let is_def = |operand: &Operand| Form::of(*operand).flags & flag::DEFINES != 0;
+        let mut defs = operands.iter().enumerate().filter(|(_, operand)| is_def(operand));
+        let again = defs.find(|(index, operand)| {
+            let before = operands[..*index].iter().any(|o| is_def(o) && o.vreg() == operand.vreg());
+            before || self.names.known(operand.vreg()).is_some_and(|value| self.values[value].inst != inst)
+        });
+        let vreg = again.map_or(VReg::new(VReg::MAX, RegClass::Int), |(_, operand)| operand.vreg());
+        Error::MultipleDefs { vreg, inst: Some(inst) }
+    }
+
+    /// The instruction whose operands are those from `first` to `end` clobbers registers. Returns the flags that follow from that.
+    #[inline(never)]
+    fn overwrite(&mut self, machine: &Machine, first: OpIndex, end: OpIndex, set: ClobberSet) -> u8 {
+        let ops = &self.ops.as_slice()[first.index()..end.index()];
+        let masks = self.clobber_sets[set];
+        let mut flags = flag::KILLS;
+        if crowded(machine, ops, masks) {
+            flags |= flag::HARD;
+        }
+        // A division spoils two registers, a call most of them.
+        if masks.iter().map(|m| m.count_ones()).sum::<u32>() > 4 {
+            flags |= flag::CALL;
+            for (survivors, mask) in self.survivors.iter_mut().zip(masks) {
+                *survivors &= !mask;
+            }
+            // What it returns overwrites a register as well.
+            for op in ops {
+                if op.is_def() && op.want == Want::Fixed {
+                    self.survivors[op.class()] &= !(1 << op.reg);
+                }
+            }
+        }
+        flags
+    }
+
+    /// Sees to the instruction that ends `block`, whose operands end at `end`.
+    #[inline(always)]
+    fn end_block(&mut self, machine: &Machine, graph: &Graph, block: Block, end: OpIndex) -> Result<(), Error> {
+        let last = graph.end(block).prev();
+        let info = &mut self.insts[last];
+        *info = InstInfo::new(info.ops, info.clobbers(), info.flags() | flag::TERMINATOR);
+        let info = *info;
+        if info.flags() & flag::DEFINES != 0 {
+            self.defined_on_branch(machine, info.ops, end, last)?;
+        }
+        if graph.succ_count(block) == 1
+            && graph.succs(block).any(|to| graph.is_join(to))
+            && (info.ops != end || info.clobbers() != NO_CLOBBERS)
+        {
+            return Err(Error::BranchOperands { inst: last });
+        }
+        Ok(())
+    }
+
+    /// A block's last instruction defines values: nothing can be placed behind it.
+    #[cold]
+    fn defined_on_branch(&mut self, machine: &Machine, first: OpIndex, end: OpIndex, inst: Inst) -> Result<(), Error> {
+        let ops = &self.ops.as_slice()[first.index()..end.index()];
+        for (operand, op) in ops.iter().enumerate().filter(|(_, op)| op.is_def()) {
+            self.values[op.value].on_branch = true;
+            if op.want == Want::Fixed && machine.allocatable[op.class()] >> op.reg & 1 == 0 {
+                let why = "a branch cannot define a value in a register that is not allocatable";
+                return Err(Error::BadConstraint { inst, operand, why });
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of a virtual register.
+    #[inline]
+    fn value(&mut self, vreg: VReg, inst: Option<Inst>) -> Result<Value, Error> {
+        let Some(value) = self.names.value(vreg.vreg(), vreg.class() as u8) else {
+            return Err(self.names.no_value(vreg, inst));
+        };
+        if value.index() >= self.values.len() {
+            self.make_room(0, value.index() + 1)?;
+        }
+        Ok(value)
+    }
+
+    fn define_param(&mut self, vreg: VReg, block: Block) -> Result<(), Error> {
+        let value = self.value(vreg, None)?;
+        let def = &mut self.values[value];
+        if def.block.is_valid() {
+            return Err(Error::MultipleDefs { vreg, inst: None });
+        }
+        *def = ValueDef { block, class: vreg.class(), is_param: true, ..UNDEFINED };
+        Ok(())
+    }
+
+    fn clobber_set(&mut self, set: PRegSet) -> Result<ClobberSet, Error> {
+        for (known, index) in self.recent_clobbers {
+            if known == set {
+                return Ok(index);
+            }
+        }
+        let index = self.clobber_sets.push(RegClass::ALL.map(|class| set.class_mask(class)));
+        if index.0 >> InstInfo::CLOBBER_BITS != 0 {
+            return Err(Error::TooLarge { what: "clobber sets", limit: (1 << InstInfo::CLOBBER_BITS) - 1 });
+        }
+        self.recent_clobbers = [(set, index), self.recent_clobbers[0]];
+        Ok(index)
+    }
+
+    /// Reads parameters and arguments by block and by edge.
+    fn params_and_args(&mut self, func: &impl Function, graph: &Graph) -> Result<(), Error> {
+        self.params.clear();
+        self.param_start.clear();
+        self.args.clear();
+        self.arg_start.clear();
+        let blocks = (0..graph.num_blocks()).map(Block::new);
+        for block in blocks.clone() {
+            self.param_start.push(self.params.len() as u32);
+            for &vreg in func.block_params(block) {
+                let value = self.value(vreg, None)?;
+                self.params.push(value);
+            }
+        }
+        self.param_start.push(self.params.len() as u32);
+        if !self.params(graph.entry()).is_empty() {
+            return Err(Error::EntryParams { block: graph.entry() });
+        }
+        for block in blocks {
+            let branch = Inst(graph.end(block).0 - 1);
+            for (k, edge) in graph.succ_edges(block).enumerate() {
+                self.arg_start.push(self.args.len() as u32);
+                let to = graph.edge(edge).to;
+                let args = func.branch_blockparams(block, branch, k);
+                let params = self.params(to).len();
+                if args.len() != params {
+                    return Err(Error::ArgumentCount { from: block, to, params, args: args.len() });
+                }
+                if args.is_empty() {
+                    continue;
+                }
+                if self.args.len() > (u32::MAX - 1) as usize - args.len() {
+                    return Err(Error::TooLarge { what: "arguments of branches", limit: u32::MAX as usize - 1 });
+                }
+                for (n, &vreg) in args.iter().enumerate() {
+                    let value = self.value(vreg, Some(branch))?;
+                    if self.values[self.params(to)[n]].class != vreg.class() {
+                        return Err(Error::ClassMismatch { vreg, inst: Some(branch) });
+                    }
+                    self.args.push(value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn all_defined(&self) -> Result<(), Error> {
+        let undefined = self.values.iter().find(|(_, def)| def.block.is_invalid());
+        undefined.map_or(Ok(()), |(value, _)| Err(self.undefined(value)))
+    }
+}
+
+/// Packs the operands of `inst`, a place in `ops` for each; returns the bits of [`flag`] that follow, with [`PARTICULAR`], [`NO_VALUE`],
+/// [`TWICE`]. `values` has room for new ones.
+#[inline(never)]
+fn pack(
+    names: &mut Names,
+    values: &mut [ValueDef],
+    ops: &mut [Op],
+    operands: &[Operand],
+    block: Block,
+    inst: Inst,
+) -> u32 {
+    let mut found = 0;
+    for (op, &operand) in ops.iter_mut().zip(operands) {
+        let Some(value) = names.value(operand.vreg_number(), operand.class_index()) else {
+            found |= NO_VALUE;
+            continue;
+        };
+        let form = Form::of(operand);
+        *op = form.with(value);
+        found |= u32::from(form.flags);
+        if form.flags & flag::DEFINES != 0 {
+            let Some(def) = values.get_mut(value.index()).filter(|def| def.block.is_invalid()) else {
+                found |= TWICE;
+                continue;
+            };
+            *def = ValueDef { block, inst, class: form.class(), is_param: false, on_branch: false };
+        }
+    }
+    found
+}
+
+/// A value that is used, but not defined yet.
+const UNDEFINED: ValueDef = ValueDef {
+    block: Block::invalid(),
+    inst: Inst::invalid(),
+    class: RegClass::Int,
+    is_param: false,
+    on_branch: false,
+};
+
+/// What is in the place of an operand that has not been read.
+const IGNORED: Op = Op { value: Value::invalid(), next: u32::MAX, want: Want::Ignored, role: 0, reg: 0, hint: NO_REG };
+
+/// Marks the operand whose register definition `op` reuses. It must be in one. If it cannot be, says why.
+fn reuse(op: Op, input: Option<&mut Op>) -> Result<(), &'static str> {
+    let Some(input) = input.filter(|input| op.is_def() && !input.is_def()) else {
+        return Err("it is to reuse the register of an operand that is no use");
+    };
+    if input.class() != op.class() || input.want == Want::Stack {
+        return Err("it is to reuse the place of an operand on the stack or of another class");
+    }
+    if input.role & REUSED != 0 || input.want == Want::Ignored {
+        return Err("it is to reuse a register that another definition reuses, or that is not allocatable");
+    }
+    input.role |= REUSED;
+    if input.want == Want::Any {
+        input.want = Want::Reg;
+    }
+    Ok(())
+}
+
+/// Do an instruction's operands need more than half of the registers that its clobbers leave them?
+fn crowded(machine: &Machine, ops: &[Op], clobbers: PerClass<u64>) -> bool {
+    let mut late = [0; 3];
+    for op in ops {
+        late[op.class()] += u32::from((op.is_def() || op.is_late()) && matches!(op.want, Want::Reg | Want::Reuse));
+    }
+    (0..3).any(|c| late[c] > 0 && 2 * late[c] > (machine.allocatable[c] & !clobbers[c]).count_ones())
+}
+
+/// So many operands never exhaust the registers of a class, however they are taken.
+fn few_operands(machine: &Machine) -> usize {
+    let counts = machine.allocatable.iter().map(|m| m.count_ones() as usize).filter(|&n| n > 0);
+    counts.min().unwrap_or(0) / 2
+}

@@ -1,0 +1,112 @@
+//! What the allocators say of operands that make no sense, without the validator before them.
+
+use regatta::{
+    Algorithm, Error, FuncBuilder, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, Options,
+    PReg, PRegSet, RegClass, VReg, run,
+};
+
+const INST: Inst = Inst::new(1);
+
+fn int(number: usize) -> VReg {
+    VReg::new(number, RegClass::Int)
+}
+
+/// What all allocators say of an instruction with these operands, in a function that has defined value 0 and has registers of
+/// class `Int`, number 3 apart.
+#[track_caller]
+fn verdict(operands: &[Operand], is_branch: bool) -> Option<Error> {
+    let mut b = FuncBuilder::new();
+    for class in [RegClass::Int, RegClass::Int, RegClass::Int, RegClass::Float] {
+        b.vreg(class);
+    }
+    let entry = b.block(&[]);
+    b.op(entry, &[Operand::reg_def(int(0))]);
+    if is_branch {
+        b.ret(entry, operands);
+    } else {
+        b.op(entry, operands);
+        b.ret(entry, &[]);
+    }
+    let func = b.finish();
+    let mut env = MachineEnv::default();
+    env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 0b111);
+    let mut verdicts = Algorithm::ALL.map(|algorithm| {
+        let options = Options { algorithm, ..Options::default() };
+        run(&func, &env, &options).err()
+    });
+    verdicts.sort_by_key(|verdict| format!("{verdict:?}"));
+    assert_eq!(verdicts.first(), verdicts.last());
+    verdicts[0].clone()
+}
+
+fn why(operands: &[Operand]) -> (usize, &'static str) {
+    match verdict(operands, false) {
+        Some(Error::BadConstraint { inst: INST, operand, why }) => (operand, why),
+        other => panic!("{operands:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn values_that_are_none() {
+    let use_of = |vreg| verdict(&[Operand::reg_use(int(0)), Operand::reg_use(vreg)], false);
+    assert_eq!(use_of(int(0)), None);
+    assert_eq!(use_of(int(4)), Some(Error::NoSuchVReg { vreg: int(4), inst: Some(INST) }));
+    let other_class = VReg::new(0, RegClass::Float);
+    assert_eq!(use_of(other_class), Some(Error::ClassMismatch { vreg: other_class, inst: Some(INST) }));
+    let float = VReg::new(3, RegClass::Float);
+    assert_eq!(use_of(float), Some(Error::TooManyLiveRegs { inst: INST, class: RegClass::Float }));
+    assert_eq!(use_of(int(1)), Some(Error::Undefined { vreg: int(1) }));
+}
+
+#[test]
+fn a_class_that_is_none() {
+    let fourth = |vreg| Operand::from_bits(Operand::reg_use(vreg).bits() | 3 << 32);
+    for vreg in [0, 1] {
+        assert!(verdict(&[fourth(int(vreg))], false).is_some(), "{vreg}");
+    }
+}
+
+#[test]
+fn registers_that_are_not_ours() {
+    let aside = Operand::fixed_nonallocatable(PReg::new(3, RegClass::Int));
+    assert_eq!(verdict(&[aside, Operand::reg_use(int(0)), aside], false), None);
+}
+
+#[test]
+fn values_defined_more_than_once() {
+    let twice = |vreg| Some(Error::MultipleDefs { vreg, inst: Some(INST) });
+    assert_eq!(verdict(&[Operand::reg_def(int(0))], false), twice(int(0)));
+    let [one, other] = [Operand::reg_def(int(1)), Operand::reg_def(int(2))];
+    assert_eq!(verdict(&[one, other], false), None);
+    assert_eq!(verdict(&[one, other, one], false), twice(int(1)));
+    assert_eq!(
+        verdict(&[one, other, Operand::reg_fixed_def(int(2), PReg::new(1, RegClass::Int))], false),
+        twice(int(2))
+    );
+}
+
+#[test]
+fn registers_that_cannot_be_reused() {
+    let reuse = |input| Operand::reg_reuse_def(int(1), input);
+    let used = Operand::reg_use(int(0));
+    assert_eq!(verdict(&[used, reuse(0)], false), None);
+    let no_use = "it is to reuse the register of an operand that is no use";
+    assert_eq!(why(&[used, reuse(2)]), (1, no_use));
+    assert_eq!(why(&[used, reuse(1)]), (1, no_use));
+    let by_a_use = Operand::new(int(0), OperandConstraint::Reuse(0), OperandKind::Use, OperandPos::Early);
+    assert_eq!(why(&[used, by_a_use]), (1, no_use));
+    let stack = Operand::new(int(0), OperandConstraint::Stack, OperandKind::Use, OperandPos::Early);
+    assert_eq!(why(&[stack, reuse(0)]), (1, "it is to reuse the place of an operand on the stack or of another class"));
+    let taken = "it is to reuse a register that another definition reuses, or that is not allocatable";
+    assert_eq!(why(&[used, reuse(0), Operand::reg_reuse_def(int(2), 0)]), (2, taken));
+    assert_eq!(why(&[Operand::fixed_nonallocatable(PReg::new(3, RegClass::Int)), reuse(0)]).1, taken);
+}
+
+#[test]
+fn a_branch_defines_nothing_in_a_register_that_is_not_ours() {
+    let def = |number| [Operand::reg_fixed_def(int(1), PReg::new(number, RegClass::Int))];
+    assert_eq!(verdict(&def(2), true), None);
+    assert_eq!(verdict(&def(3), false), None);
+    let why = "a branch cannot define a value in a register that is not allocatable";
+    assert_eq!(verdict(&def(3), true), Some(Error::BadConstraint { inst: INST, operand: 0, why }));
+}
