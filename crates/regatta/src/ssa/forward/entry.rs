@@ -261,7 +261,7 @@ impl Forward {
     #[inline(never)]
     fn choose(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>, edges: u32) {
         let beyond_loop = self.pos.saturating_add(EXIT_PENALTY);
-        let mut room = CLASSES.map(|c| on.machine.allocatable[c].count_ones() as i32);
+        let mut room = core::array::from_fn(|c| on.machine.allocatable[c].count_ones() as i32);
         let mut through = [i32::MAX; 3];
         if let Some(of) = header_of {
             through = room_through(on, of, room, self.feedback.is_cautious(of));
@@ -323,7 +323,7 @@ impl Forward {
     /// nearest uses count as the ones that do.
     fn leave_out_for(&mut self, on: &Input<'_>, inner: Loop, room: [i32; 3], beyond_loop: u32, cautious: bool) {
         let info = on.loops.loops[inner];
-        let is_tight = CLASSES.map(|c| info.pressure[c] as i32 > room[c] || cautious && info.has_call);
+        let is_tight = core::array::from_fn(|c| info.pressure[c] as i32 > room[c] || cautious && info.has_call);
         if is_tight == [false; 3] {
             return;
         }
@@ -451,7 +451,7 @@ fn room_through(on: &Input<'_>, of: Loop, room: [i32; 3], cautious: bool) -> [i3
         }
     }
     let info = on.loops.loops[of];
-    CLASSES.map(|c| {
+    core::array::from_fn(|c| {
         let mut over = info.pressure[c] as i32 - room[c];
         // Without another round to learn from, do not count on registers that a call in the loop takes away.
         if cautious && info.has_call {

@@ -314,4 +314,4 @@ pub(super) fn preg(class: usize, reg: u8) -> PReg {
 }
 
 /// The classes as indices.
-pub(super) const CLASSES: [usize; 3] = [RegClass::Int.index(), RegClass::Float.index(), RegClass::Vector.index()];
+pub(super) const CLASSES: core::ops::Range<usize> = 0..RegClass::ALL.len();
