@@ -18,7 +18,7 @@ pub fn liveness(func: &Func, env: &MachineEnv) {
     }
     fold.run(&mut code, &flow);
     let (mut next_uses, mut loops) = <(NextUses, LoopLiveness)>::default();
-    next_uses.run(&mut code, &flow, &machine);
+    next_uses.run(&mut code, &flow, &machine, true);
     loops.run(&code, &flow, &mut next_uses);
     let forward = distances(&code, &flow, &next_uses);
     let limit = next_uses.limit();

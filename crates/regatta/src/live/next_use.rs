@@ -189,8 +189,9 @@ impl NextUses {
         (3 * registers as usize).max(64)
     }
 
-    /// Fills the results for `code`; also sets the hints and next uses of its operands.
-    pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph, machine: &Machine) {
+    /// Fills the results for `code`; also sets the hints and next uses of its operands. `avoid`: does it matter which registers had best
+    /// be avoided?
+    pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph, machine: &Machine, avoid: bool) {
         let (blocks, values) = (flow.graph.num_blocks(), code.values.len());
         self.limit = Self::list_limit(machine);
         self.list.clear();
@@ -210,7 +211,7 @@ impl NextUses {
                 crosses_call: false,
             });
         }
-        self.wishes.reset(code.insts.len() - 1, blocks);
+        self.wishes.reset(code.insts.len() - 1, blocks, avoid);
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, block);
         }

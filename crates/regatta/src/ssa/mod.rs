@@ -86,7 +86,7 @@ impl SsaAllocator {
             self.flow.estimate_frequencies(|graph, block| self.code.nature(func, graph, block));
         }
         let folded_params = self.fold.run(&mut self.code, &self.flow);
-        self.next_uses.run(&mut self.code, &self.flow, &machine);
+        self.next_uses.run(&mut self.code, &self.flow, &machine, effort == Effort::Thorough);
         // What is live on entry to the function has a use that its definition does not reach. (A list that was cut off may hide
         // it; only the validator misses nothing.)
         if let Some(live) = self.next_uses.live_in(func.entry_block()).next() {

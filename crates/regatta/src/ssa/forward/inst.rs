@@ -367,7 +367,7 @@ impl Forward {
             lowest(have)
         } else {
             let among = allowed & !claims.fixed[class] & !claims.read[class];
-            let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]) | claims.killed[class];
+            let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]) | claims.killed[class];
             let killed = claims.killed[class];
             let lives_on = self.next_use(op) != DEAD;
             let hint = if op.hint != NO_REG && killed & bit(op.hint) != 0 && lives_on { NO_REG } else { op.hint };
@@ -530,7 +530,7 @@ impl Forward {
         let among = on.machine.allocatable[class] & !settled;
         let free = among & !self.regs.occupied[class];
         if free != 0 {
-            let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
+            let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
             return Some(self.pick(on, free, value, wish, avoid));
         }
         let victim = self.victim(on, class, among, claims.killed[class])?;
@@ -611,14 +611,14 @@ impl Forward {
         }
         let becomes = self.becomes[there];
         let to = if becomes.is_valid() { self.last_reg[becomes] } else { NO_REG };
-        let unwanted = free & !u64::from(on.next_uses.wishes.avoid[self.inst][class]);
+        let unwanted = free & !u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
         (to != NO_REG && unwanted & bit(to) != 0).then_some(to)
     }
 
     /// A register for a definition; none if it is, or had better be, made on the stack.
     fn place_def(&mut self, on: &Input<'_>, op: Op, among: u64, claims: &Claims) -> Result<Option<u8>, Stuck> {
         let class = op.class();
-        let avoid = u64::from(on.next_uses.wishes.avoid[self.inst][class]);
+        let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
         match op.want {
             Want::Stack => Ok(None),
             Want::Any => {

@@ -25,7 +25,7 @@ impl Forward {
         if flags & flag::REUSE != 0 {
             return self.simple_reuse(on, ops, places);
         }
-        let avoid = on.next_uses.wishes.avoid[self.inst];
+        let avoid = on.next_uses.wishes.avoid(self.inst);
         let mut read = [0; 3];
         for (op, place) in ops.iter().zip(places.iter_mut()) {
             if op.is_use() {
@@ -80,7 +80,7 @@ impl Forward {
         read: &PerClass<u64>,
         mut defined: PerClass<u64>,
     ) -> Result<(), RegClass> {
-        let avoid = on.next_uses.wishes.avoid[self.inst];
+        let avoid = on.next_uses.wishes.avoid(self.inst);
         for (op, place) in ops.iter().zip(places) {
             if !op.is_def() {
                 continue;
@@ -104,7 +104,7 @@ impl Forward {
     /// The same, where a definition reuses a use's register.
     #[inline(never)]
     fn simple_reuse(&mut self, on: &Input<'_>, ops: &[Op], places: &mut [Allocation]) -> Result<(), RegClass> {
-        let avoid = on.next_uses.wishes.avoid[self.inst];
+        let avoid = on.next_uses.wishes.avoid(self.inst);
         let mut claims = Claims::default();
         for (op, place) in ops.iter().zip(places.iter_mut()) {
             if op.is_use() {
