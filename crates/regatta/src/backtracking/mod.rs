@@ -91,6 +91,7 @@ impl BacktrackingAllocator {
     ) -> Result<(), Error> {
         let machine = Machine::new(env);
         self.flow.run(func)?;
+        self.flow.find_dominators();
         self.code.run(func, &machine, &self.flow.graph)?;
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.points.run(&self.flow);

@@ -62,7 +62,7 @@ pub(crate) struct FlowGraph {
 }
 
 impl FlowGraph {
-    /// Analyses the flow graph of `func`.
+    /// Analyses the flow graph of `func`, but for dominators.
     ///
     /// # Errors
     ///
@@ -70,11 +70,15 @@ impl FlowGraph {
     pub(crate) fn run(&mut self, func: &impl Function) -> Result<(), Error> {
         self.graph.run(func)?;
         self.loops.run(&self.graph);
-        self.dominators.run_with_loops(&self.graph, &self.loops);
         self.order.run(&self.graph, &self.loops);
         self.frequencies.run(func, &self.graph, &self.loops);
         self.positions.run(&self.graph, &self.order);
         Ok(())
+    }
+
+    /// Finds out which blocks dominate which. Not all who analyse a graph want to know.
+    pub(crate) fn find_dominators(&mut self) {
+        self.dominators.run_with_loops(&self.graph, &self.loops);
     }
 
     /// Estimates how often each block is executed, if the client has not said, from what the blocks do.

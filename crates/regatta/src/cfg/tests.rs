@@ -340,6 +340,7 @@ fn a_function_is_read() {
     let mut flow = FlowGraph::default();
     assert_eq!(flow.run(&func), Ok(()));
     assert_eq!((flow.graph.first(Block::new(2)).index(), flow.graph.end(Block::new(2)).index()), (2, 3));
+    flow.find_dominators();
     assert_eq!(flow.dominators.idom(Block::new(3)), Block::new(0));
     assert_eq!(flow.frequencies.of(Block::new(3)), 1.0);
     func.frequencies = [1.0, 0.25, 0.75].map(|f| crate::ir::Frequency::new(f).unwrap()).to_vec();

@@ -80,7 +80,6 @@ impl Lives {
         self.stretches.clear();
         self.of.clear();
         self.of.resize(lives.len(), (0, 0));
-        self.blocks.reset(flow.graph.num_blocks(), InMemory::default());
         self.todo.clear();
         for (life, value) in lives.iter().zip(0..) {
             // (One that is alone has a slot to itself.)
@@ -101,6 +100,9 @@ impl Lives {
         }
         if self.todo.len() > BATCH {
             self.todo.sort_unstable();
+        }
+        if !self.todo.is_empty() {
+            self.blocks.reset(flow.graph.num_blocks(), InMemory::default());
         }
         let todo = core::mem::take(&mut self.todo);
         let mut steps = STEPS * (insts + flow.graph.num_blocks());

@@ -47,9 +47,9 @@ const THOROUGH_ROUNDS: usize = 4;
 /// How much effort to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// One forward pass; slots are shared by the hulls of lives in memory.
+    /// One forward pass; values are stored where they are made, and slots shared by the hulls of lives in memory.
     Quick,
-    /// Loops again and again while that pays; slots are shared by exact lives.
+    /// Loops again and again while that pays; values are stored late, and slots shared by exact lives.
     Thorough,
 }
 
@@ -81,12 +81,16 @@ impl SsaAllocator {
     ) -> Result<(), Error> {
         let machine = Machine::new(env);
         self.flow.run(func)?;
+        let careful = effort == Effort::Thorough;
+        if careful || !func.debug_value_labels().is_empty() {
+            self.flow.find_dominators();
+        }
         self.code.run(func, &machine, &self.flow.graph)?;
         if frequencies == FrequencyModel::Estimated {
             self.flow.estimate_frequencies(|graph, block| self.code.nature(func, graph, block));
         }
         let folded_params = self.fold.run(&mut self.code, &self.flow);
-        self.next_uses.run(&mut self.code, &self.flow, &machine, effort == Effort::Thorough);
+        self.next_uses.run(&mut self.code, &self.flow, &machine, careful);
         // What is live on entry to the function has a use that its definition does not reach. (A list that was cut off may hide
         // it; only the validator misses nothing.)
         if let Some(live) = self.next_uses.live_in(func.entry_block()).next() {
@@ -100,8 +104,8 @@ impl SsaAllocator {
             next_uses: &self.next_uses,
             loops: &self.loops,
             machine: &machine,
-            rounds: if effort == Effort::Thorough { THOROUGH_ROUNDS } else { 0 },
-            exact_lives: effort == Effort::Thorough,
+            rounds: if careful { THOROUGH_ROUNDS } else { 0 },
+            careful,
         };
         self.forward.run(&input, &mut output.allocs)?;
         self.stores.run(&input, &mut self.forward);

@@ -120,7 +120,7 @@ impl SpillSets {
             let (start, end) = (stores.starts[value], forward.spills[value].end);
             let is_everywhere = end == EVERYWHERE;
             let hull = Stretch { from: if is_everywhere { 0 } else { start.first }, to: end.max(start.first) };
-            Life { block: start.block, from: start.pos, hull, is_rough: is_everywhere || !on.exact_lives }
+            Life { block: start.block, from: start.pos, hull, is_rough: is_everywhere || !on.careful }
         }));
         self.lives.run(on.flow, on.code.insts.len(), &self.roughly, |number| {
             let value = forward.spilled[number];

@@ -54,8 +54,9 @@ pub(crate) struct Input<'a> {
     pub(crate) machine: &'a Machine,
     /// How often a loop nest may be allocated again.
     pub(crate) rounds: usize,
-    /// Is it found out exactly for how long values need their slots?
-    pub(crate) exact_lives: bool,
+    /// Are values stored as late as possible, and is it found out exactly for how long they need their slots? If not, they are stored where
+    /// they are made, and dominators are not known.
+    pub(crate) careful: bool,
 }
 
 impl Input<'_> {
@@ -259,7 +260,7 @@ impl Forward {
         self.slot_operands.clear();
         self.spills.reset(values, Spill::default());
         self.spilled.clear();
-        self.events.clear(values);
+        self.events.clear(if on.careful { values } else { 0 });
         self.def_reg.reset(values, NO_REG);
         self.used = [0; 3];
         self.expected = expected_registers(on);

@@ -34,7 +34,7 @@ pub(crate) const EVERYWHERE: u32 = u32::MAX - 1;
 pub(crate) struct Spill {
     /// How it gets there.
     pub(crate) memory: Memory,
-    /// The nearest common dominator of its reloads; the store must dominate it.
+    /// The nearest common dominator of its reloads, where that matters ([`Input::careful`]); the store must dominate it.
     pub(crate) needed_by: Block,
     /// Position of the last point at which the slot must hold it.
     pub(crate) end: u32,
@@ -69,7 +69,7 @@ struct Link {
 /// There is no such event.
 const NONE: u32 = u32::MAX;
 
-/// What happened to the values, in the order in which it was noted.
+/// What happened to the values, in the order in which it was noted; nothing if nobody is to ask.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     links: Vec<Link>,
@@ -77,6 +77,7 @@ pub(super) struct Events {
 }
 
 impl Events {
+    /// Forgets all. What happens to the first `values` values is to be noted.
     pub(super) fn clear(&mut self, values: usize) {
         self.links.clear();
         self.last.reset(values, NONE);
@@ -94,8 +95,10 @@ impl Events {
     }
 
     fn push(&mut self, value: Value, event: Event) {
-        let before = core::mem::replace(&mut self.last[value], self.links.len() as u32);
-        self.links.push(Link { value, event, before });
+        if let Some(last) = self.last.as_mut_slice().get_mut(value.index()) {
+            let before = core::mem::replace(last, self.links.len() as u32);
+            self.links.push(Link { value, event, before });
+        }
     }
 
     fn of(&self, value: Value) -> impl Iterator<Item = Event> + '_ {
@@ -149,6 +152,9 @@ impl Forward {
     /// The last register that held `value`, which is still needed, is about to be overwritten.
     #[inline(never)]
     pub(super) fn note_forgotten(&mut self, value: Value, class: usize, reg: u8) {
+        if self.events.last.is_empty() {
+            return;
+        }
         // Has it moved while this instruction was allocated?
         let mut was_in = Loc::reg(preg(class, reg));
         for before in self.moves.iter().rev().take_while(|m| m.inst == self.inst).filter(|m| !m.after) {
@@ -182,6 +188,9 @@ impl Forward {
             spill.memory = Memory::Stored;
             self.spilled.push(value);
             self.nest_cost += on.flow.frequencies.of(def) * STORE_COST;
+        }
+        if !on.careful {
+            return;
         }
         if spill.needed_by.is_invalid() {
             spill.needed_by = block;
