@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use regatta::{Algorithm, Context, Options, Output, Problem};
+use regatta_compare::flat::Flat;
 use regatta_compare::ra2::{self, Adapter, Ctx, RegallocOptions};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,16 +35,19 @@ impl Allocator {
     }
 }
 
-/// A problem as both libraries take it.
+/// A problem as both libraries take it: the same layout for both.
 pub(crate) struct Prepared<'a> {
     pub(crate) problem: &'a Problem,
+    our_func: Flat<'a>,
     their_func: Adapter<'a>,
     their_env: ra2::regalloc2::MachineEnv,
 }
 
 impl<'a> Prepared<'a> {
     pub(crate) fn new(problem: &'a Problem) -> Self {
-        Self { problem, their_func: Adapter::new(&problem.func), their_env: ra2::machine_env(&problem.env) }
+        let func = &problem.func;
+        let their_env = ra2::machine_env(&problem.env);
+        Self { problem, our_func: Flat::new(func), their_func: Adapter::new(func), their_env }
     }
 }
 
@@ -61,12 +65,12 @@ impl Runner {
 
     /// Allocates once and says how long it took. An allocator that panics has failed, and starts afresh.
     pub(crate) fn allocate(&mut self, prepared: &Prepared<'_>) -> Result<Duration> {
-        let Prepared { problem, their_func, their_env } = prepared;
+        let Prepared { problem, our_func, their_func, their_env } = prepared;
         let attempt = catch_unwind(AssertUnwindSafe(|| match self.allocator {
             Allocator::Ours(algorithm) => {
                 let options = Options { algorithm, ..Options::default() };
                 let start = Instant::now();
-                let result = black_box(regatta::run_with_ctx(&problem.func, &problem.env, &options, &mut self.ours));
+                let result = black_box(regatta::run_with_ctx(our_func, &problem.env, &options, &mut self.ours));
                 let time = start.elapsed();
                 result.map(|_| time).map_err(|error| anyhow!("{error}"))
             }
