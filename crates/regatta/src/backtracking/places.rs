@@ -193,7 +193,7 @@ impl Places {
 
     /// Operands whose place the code itself says.
     fn fixed_operands(&mut self, on: Input<'_>, allocs: &mut [Allocation]) {
-        for (index, op) in on.code.ops.iter() {
+        for (index, op) in on.code.ops.iter().take(on.code.num_ops()) {
             match op.want {
                 Want::Fixed | Want::Ignored => {
                     let class = RegClass::ALL[op.class()];

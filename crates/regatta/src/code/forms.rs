@@ -10,9 +10,8 @@ use crate::ir::{Operand, OperandConstraint, OperandKind, OperandPos, RegClass};
 /// What the operands of one encoding have in common.
 #[derive(Clone, Copy)]
 pub(super) struct Form {
-    want: Want,
-    role: u8,
-    reg: u8,
+    /// The operand but for its value; copied whole, it takes fewer moves than part by part.
+    op: Op,
     /// Bits of [`flag`] that the instruction has for it, and [`PARTICULAR`].
     pub(super) flags: u8,
 }
@@ -42,13 +41,13 @@ impl Form {
     /// The operand, with its value.
     #[inline(always)]
     pub(super) fn with(self, value: Value) -> Op {
-        Op { value, next: u32::MAX, want: self.want, role: self.role, reg: self.reg, hint: NO_REG }
+        Op { value, ..self.op }
     }
 
     /// The operand's class.
     #[inline(always)]
     pub(super) fn class(self) -> RegClass {
-        RegClass::from_bits(u32::from(self.role >> CLASS_SHIFT))
+        RegClass::from_bits(u32::from(self.op.role >> CLASS_SHIFT))
     }
 
     const fn new(operand: Operand) -> Self {
@@ -85,7 +84,7 @@ impl Form {
         if is_late || matches!(want, Want::Reuse) {
             role |= LATE;
         }
-        Self { want, role, reg, flags }
+        Self { op: Op { value: Value::invalid(), next: u32::MAX, want, role, reg, hint: NO_REG }, flags }
     }
 }
 

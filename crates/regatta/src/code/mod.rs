@@ -192,7 +192,7 @@ pub(crate) struct ValueDef {
 pub(crate) struct Code {
     /// Each instruction, and a last entry that ends the last operand list.
     pub(crate) insts: TypedVec<Inst, InstInfo>,
-    /// Each operand.
+    /// Each operand, [`Code::num_ops`] of them; behind these, what is left of functions before.
     pub(crate) ops: TypedVec<OpIndex, Op>,
     /// The distinct clobber sets.
     pub(crate) clobber_sets: TypedVec<ClobberSet, PerClass<u64>>,
@@ -236,6 +236,11 @@ impl Code {
         self.args.len()
     }
 
+    /// How many operands there are.
+    pub(crate) fn num_ops(&self) -> usize {
+        self.insts.as_slice().last().map_or(0, |end| end.ops.index())
+    }
+
     /// The blocks in the order of their instructions.
     pub(crate) fn by_code_order(&self) -> &[Block] {
         &self.by_code_order
@@ -267,7 +272,7 @@ impl Code {
     /// Empties `output`, and makes room for the locations of all operands.
     pub(crate) fn prepare(&self, output: &mut Output) {
         output.allocs.clear();
-        output.allocs.resize(self.ops.len(), Allocation::none());
+        output.allocs.resize(self.num_ops(), Allocation::none());
         output.inst_alloc_offsets.clear();
         let insts = self.insts.as_slice();
         output.inst_alloc_offsets.extend(insts[..insts.len() - 1].iter().map(|inst| inst.ops.0));
@@ -303,7 +308,8 @@ impl Code {
     /// Puts each value that `alias` gives another name for in that name's place, and drops the parameters that are no longer
     /// their own name.
     pub(crate) fn rename(&mut self, graph: &Graph, alias: impl Fn(Value) -> Value) {
-        for op in self.ops.as_mut_slice() {
+        let num_ops = self.num_ops();
+        for op in &mut self.ops.as_mut_slice()[..num_ops] {
             if op.is_use() {
                 op.value = alias(op.value);
             }

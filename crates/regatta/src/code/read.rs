@@ -69,7 +69,6 @@ impl Code {
             }
             self.end_block(machine, graph, block, next)?;
         }
-        self.ops.truncate(next.index());
         self.insts[Inst::new(func.num_insts())] = InstInfo::new(next, NO_CLOBBERS, 0);
         self.params_and_args(func, graph)?;
         self.values.truncate(self.names.num());
@@ -79,7 +78,6 @@ impl Code {
     fn clear(&mut self, func: &impl Function, machine: &Machine) {
         self.names.reset(func.num_vregs(), machine);
         self.insts.set_len(func.num_insts() + 1, InstInfo::new(OpIndex::invalid(), NO_CLOBBERS, 0));
-        self.ops.clear();
         self.values.clear();
         self.clobber_sets.clear();
         self.clobber_sets.push([0; 3]);

@@ -58,6 +58,12 @@ impl Slot {
     }
 
     fn add(&mut self, tenant: &[Stretch]) {
+        if let [only] = tenant
+            && self.taken.last().is_none_or(|last| last.to + 1 < only.from)
+        {
+            self.taken.push(*only);
+            return;
+        }
         for &s in tenant {
             let at = self.taken.partition_point(|t| t.from < s.from);
             match at.checked_sub(1).map(|before| &mut self.taken[before]) {
@@ -92,6 +98,8 @@ pub(crate) struct Slots {
     slots: Vec<Slot>,
     /// The first of these belong to classes before it.
     shared: usize,
+    /// Where the last stretch begins that a tenant of the class left a gap in front of. Behind it, the class's slots have none.
+    gaps_end: u32,
     /// Where to look next, among the slots of the other classes and among those of the class itself.
     next_probe: [usize; 2],
     spare: Vec<Vec<Stretch>>,
@@ -203,10 +211,14 @@ impl Slots {
         self.free.clear();
         self.shared = self.slots.len();
         self.next_probe = [0, self.shared];
+        self.gaps_end = 0;
         for &Tenant { from, index, shares, .. } in tenants {
             let tenant = stretches(index as usize);
             let number = self.find(from, tenant, shares, size);
             self.slots[number].add(tenant);
+            if let [_, .., last] = tenant {
+                self.gaps_end = self.gaps_end.max(last.from);
+            }
             self.places[index as usize] = place(shape, self.slots[number].offset, size);
         }
     }
@@ -228,7 +240,7 @@ impl Slots {
             return number as usize;
         }
         let all = self.slots.len();
-        let found = self.probe(self.shared..all, GAP_PROBES, tenant);
+        let found = if from < self.gaps_end { self.probe(self.shared..all, GAP_PROBES, tenant) } else { None };
         let found = found.or_else(|| if shares { self.probe(0..self.shared, SHARED_PROBES, tenant) } else { None });
         found.unwrap_or_else(|| {
             // Sizes descend, and each divides those before it: the end of the frame is aligned.
