@@ -182,7 +182,7 @@ pub enum Algorithm {
     /// The SSA allocator, which allocates a loop nest again where the first attempt shows how to do better.
     #[default]
     Thorough,
-    /// The SSA allocator in one forward pass.
+    /// The SSA allocator in one forward pass, without the passes that make frames smaller still.
     Quick,
     /// The backtracking allocator: bundles of live ranges, placed by eviction and splitting.
     Backtracking,
@@ -240,8 +240,8 @@ pub enum FrequencyModel {
     /// executed. A branch shares its frequency out among its successors: those that call get less than those that do
     /// not, those that leave a loop less than those that do not, and those at whose end the program is over almost
     /// nothing. A loop is executed ten times each time that it is entered. Fewer stores are executed so, and there may
-    /// be more of them in the code. The SSA allocator alone knows this model; for functions in which a loop has several
-    /// entries, it is `LoopDepth`.
+    /// be more of them in the code. [`Algorithm::Thorough`] alone knows this model (and so [`Algorithm::Best`], in
+    /// part); for functions in which a loop has several entries, it is `LoopDepth`.
     Estimated,
 }
 

@@ -86,7 +86,8 @@ impl SsaAllocator {
             self.flow.find_dominators();
         }
         self.code.run(func, &machine, &self.flow.graph)?;
-        if frequencies == FrequencyModel::Estimated {
+        // (Only where stores go depends on it.)
+        if careful && frequencies == FrequencyModel::Estimated {
             self.flow.estimate_frequencies(|graph, block| self.code.nature(func, graph, block));
         }
         let folded_params = self.fold.run(&mut self.code, &self.flow);
