@@ -122,11 +122,12 @@ impl Code {
 
     #[cold]
     fn make_room(&mut self, ops: usize, values: usize) -> Result<(), Error> {
-        if ops >= u32::MAX as usize {
-            return Err(Error::TooLarge { what: "operands", limit: u32::MAX as usize - 1 });
+        const MOST: usize = u32::MAX as usize - 1;
+        if ops > MOST {
+            return Err(Error::TooLarge { what: "operands", limit: MOST });
         }
         if ops > self.ops.len() {
-            self.ops.set_len(ops + ops / 2 + ROOM, IGNORED);
+            self.ops.set_len((ops + ops / 2 + ROOM).min(MOST), IGNORED);
         }
         if values > self.values.len() {
             self.values.set_len(values + values / 2 + ROOM, UNDEFINED);
