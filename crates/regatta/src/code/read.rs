@@ -109,13 +109,13 @@ impl Code {
     /// end.
     #[inline(always)]
     fn room_for(&mut self, first: OpIndex, operands: &[Operand]) -> Result<OpIndex, Error> {
+        if operands.len() > limits::MAX_OPERANDS {
+            return Err(Error::TooLarge { what: "operands of an instruction", limit: limits::MAX_OPERANDS });
+        }
         let end = first.index() + operands.len();
         let values = self.names.num() + operands.len();
         if end > self.ops.len() || values > self.values.len() {
             self.make_room(end, values)?;
-        }
-        if operands.len() > limits::MAX_OPERANDS {
-            return Err(Error::TooLarge { what: "operands of an instruction", limit: limits::MAX_OPERANDS });
         }
         Ok(OpIndex::from_index(end))
     }

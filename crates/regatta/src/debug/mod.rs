@@ -142,11 +142,11 @@ impl DebugLocations {
         self.active.clear();
         self.found.clear();
         for (&(vreg, from, to, label), number) in func.debug_value_labels().iter().zip(0..) {
-            let value = on.code.names.known(vreg).unwrap_or_default();
             let last = Inst::new(func.num_insts());
             let (from, to) = (from.min(last), to.min(last));
-            let exists = value.is_valid();
-            if exists && from < to {
+            if let Some(value) = on.code.names.known(vreg)
+                && from < to
+            {
                 let (from, to) = (ProgPoint::before(from), ProgPoint::before(to));
                 let home = on.code.values[value].block;
                 self.requests.push(Request { value: on.fold.folded_to(value), home, from, to, label, number });
