@@ -268,6 +268,10 @@ impl<K: EntityIndex, T> TypedVec<K, T> {
         key
     }
 
+    pub(crate) fn extend(&mut self, items: impl IntoIterator<Item = T>) {
+        self.items.extend(items);
+    }
+
     /// The index that the next `push` will return.
     #[inline(always)]
     pub(crate) fn next_key(&self) -> K {

@@ -113,7 +113,7 @@ impl Stores {
             let def = on.code.values[value];
             self.starts[value] = match forward.spills[value].memory {
                 // Nothing ever makes it: it is read in code that cannot be reached, before its definition in the order of the blocks.
-                Memory::Stored if forward.def_reg[value] == NO_REG => Start::at(def.block, on.flow.start(def.block)),
+                Memory::Stored if forward.def_reg(value) == NO_REG => Start::at(def.block, on.flow.start(def.block)),
                 Memory::Stored => self.store(on, forward, value),
                 _ => at_definition(on, value),
             };
@@ -232,7 +232,7 @@ impl Stores {
     /// is none.
     fn behind_branch(&mut self, on: &Input<'_>, forward: &Forward, value: Value) -> Start {
         let def = on.code.values[value];
-        let from = PReg::from_index(def.class.index() << 6 | usize::from(forward.def_reg[value]));
+        let from = PReg::from_index(def.class.index() << 6 | usize::from(forward.def_reg(value)));
         let needed_by = forward.spills[value].needed_by;
         let graph = &on.flow.graph;
         let dominates = |&to: &Block| on.careful && on.flow.dominators.dominates(to, needed_by);
@@ -287,7 +287,7 @@ fn last_chance(on: &Input<'_>, forward: &Forward, value: Value, block: Block) ->
 /// Where `value` is made, as the place of its store.
 fn behind_definition(on: &Input<'_>, forward: &Forward, value: Value) -> (PReg, StorePlace) {
     let def = on.code.values[value];
-    let from = PReg::from_index(def.class.index() << 6 | usize::from(forward.def_reg[value]));
+    let from = PReg::from_index(def.class.index() << 6 | usize::from(forward.def_reg(value)));
     let is_inst = def.inst.is_valid();
     (from, if is_inst { StorePlace::After(def.inst) } else { StorePlace::Before(on.flow.graph.first(def.block)) })
 }

@@ -118,7 +118,7 @@ impl Forward {
         if self.exit[from] == self.in_regs {
             for class in CLASSES {
                 for reg in Bits(self.regs.occupied[class]) {
-                    if self.until[self.regs.value(class, reg)].next == DEAD {
+                    if self.status[self.regs.value(class, reg)].next == DEAD {
                         self.free(class, reg);
                     }
                 }
@@ -129,7 +129,7 @@ impl Forward {
         let (start, end) = self.exit[from];
         for index in start as usize..end as usize {
             let InReg { value, reg } = self.states[index];
-            if self.until[value].next != DEAD {
+            if self.status[value].next != DEAD {
                 self.put(reg.class().index(), reg.hw_enc() as u8, value);
             }
         }
@@ -149,10 +149,10 @@ impl Forward {
         self.place(on, header_of, edges);
         self.entry[block] = self.record_state();
         for &param in params {
-            if self.held[param] != 0 {
-                let reg = lowest(self.held[param]);
-                self.def_reg[param] = reg;
-                self.last_reg[param] = reg;
+            if self.status[param].held != 0 {
+                let status = &mut self.status[param];
+                let reg = lowest(status.held);
+                (status.def_reg, status.last_reg) = (reg, reg);
             }
         }
         let missing = self.candidates.iter().any(|c| c.preds != edges);
@@ -173,8 +173,8 @@ impl Forward {
         let params = on.code.params(block);
         for &param in params {
             if on.next_uses.param_distance[param] != DEAD {
-                self.candidate_of[param] = self.candidates.len() as u32;
-                self.candidates.push(Candidate::new(param, self.until[param].next, true));
+                self.status[param].candidate_of = self.candidates.len() as u32;
+                self.candidates.push(Candidate::new(param, self.status[param].next, true));
             }
         }
         let mut edges = 0;
@@ -187,11 +187,11 @@ impl Forward {
             edges += 1;
             let (start, end) = self.exit[from];
             for &InReg { value, reg } in &self.states[start as usize..end as usize] {
-                let next_use = self.until[value].next;
+                let next_use = self.status[value].next;
                 if next_use == DEAD {
                     continue;
                 }
-                let mut at = self.candidate_of[value];
+                let mut at = self.status[value].candidate_of;
                 if at == NO_CANDIDATE {
                     let def = on.code.values[value];
                     if def.is_param && def.block == block {
@@ -199,7 +199,7 @@ impl Forward {
                         continue;
                     }
                     at = self.candidates.len() as u32;
-                    self.candidate_of[value] = at;
+                    self.status[value].candidate_of = at;
                     self.candidates.push(Candidate::new(value, next_use, false));
                 }
                 // Parameters follow below.
@@ -213,7 +213,7 @@ impl Forward {
             }
             self.load_exit(from);
             for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
-                let at = self.candidate_of[param];
+                let at = self.status[param].candidate_of;
                 if at != NO_CANDIDATE {
                     self.candidates[at as usize].add_pred(edges, self.at_exit[arg], frequency);
                 }
@@ -221,7 +221,7 @@ impl Forward {
             self.clear_exit(from);
         }
         for candidate in &mut self.candidates {
-            self.candidate_of[candidate.value] = NO_CANDIDATE;
+            self.status[candidate.value].candidate_of = NO_CANDIDATE;
             if candidate.preds < edges {
                 candidate.in_all = 0;
             }
@@ -239,18 +239,18 @@ impl Forward {
         let excluded_at = &self.excluded_at;
         self.candidates.retain(|c| c.is_param || excluded_at[c.value] != of);
         for candidate in &self.candidates {
-            self.candidate_of[candidate.value] = 0;
+            self.status[candidate.value].candidate_of = 0;
         }
         for &LiveIn { value, distance } in on.loops.live_through(of) {
-            let known = self.candidate_of[value] != NO_CANDIDATE || self.excluded_at[value] == of;
+            let known = self.status[value].candidate_of != NO_CANDIDATE || self.excluded_at[value] == of;
             if distance < EXIT_PENALTY && !known {
-                let mut candidate = Candidate::new(value, self.until[value].next, false);
+                let mut candidate = Candidate::new(value, self.status[value].next, false);
                 candidate.in_all = 0;
                 self.candidates.push(candidate);
             }
         }
         for candidate in &self.candidates {
-            self.candidate_of[candidate.value] = NO_CANDIDATE;
+            self.status[candidate.value].candidate_of = NO_CANDIDATE;
         }
         for index in first..end {
             self.excluded_at[self.feedback.excluded_value(index)] = Loop::invalid();
@@ -285,7 +285,7 @@ impl Forward {
         let mut kept = 0;
         for index in 0..self.candidates.len() {
             let candidate = self.candidates[index];
-            let class = on.class(candidate.value);
+            let class = usize::from(self.status[candidate.value].class);
             let mut stays = room[class] > 0;
             if header_of.is_none() && candidate.is_param && candidate.preds == 0 {
                 // All its arguments are in memory. Reloading them here pays if it is used at once.
@@ -330,19 +330,19 @@ impl Forward {
         let mut left = room_through(on, inner, room, cautious).map(|room| room.max(0) + HOPE);
         let through = on.loops.live_through(inner);
         for live in through.iter().filter(|live| live.distance < EXIT_PENALTY) {
-            self.candidate_of[live.value] = 0;
+            self.status[live.value].candidate_of = 0;
         }
-        let candidate_of = &self.candidate_of;
+        let status = &self.status;
         self.candidates.retain(|c| {
-            let class = on.class(c.value);
-            if c.is_param || c.next_use >= beyond_loop || candidate_of[c.value] != NO_CANDIDATE || !is_tight[class] {
+            let class = usize::from(status[c.value].class);
+            if c.is_param || c.next_use >= beyond_loop || status[c.value].candidate_of != NO_CANDIDATE || !is_tight[class] {
                 return true;
             }
             left[class] -= 1;
             left[class] >= 0
         });
         for live in through {
-            self.candidate_of[live.value] = NO_CANDIDATE;
+            self.status[live.value].candidate_of = NO_CANDIDATE;
         }
     }
 
@@ -353,10 +353,10 @@ impl Forward {
         let mut candidates = core::mem::take(&mut self.candidates);
         for phase in 0..3 {
             for candidate in candidates.iter_mut().filter(|c| !c.is_placed) {
-                let class = on.class(candidate.value);
+                let class = usize::from(self.status[candidate.value].class);
                 let free = on.machine.allocatable[class] & !self.regs.occupied[class];
                 let survivors = on.code.survivors[class];
-                let wants_survivor = calls_in_loop && on.next_uses.crosses_call(candidate.value);
+                let wants_survivor = calls_in_loop && self.status[candidate.value].crosses_call;
                 let reg = match phase {
                     0 => {
                         let same = if candidate.preds == edges { candidate.in_all & free } else { 0 };
@@ -382,7 +382,7 @@ impl Forward {
                     candidate.is_placed = true;
                     self.put(class, reg, candidate.value);
                     if candidate.is_param {
-                        self.last_reg[candidate.value] = reg;
+                        self.status[candidate.value].last_reg = reg;
                     }
                 }
             }

@@ -151,7 +151,7 @@ impl Forward {
         }
         self.late_defs(on, ops, first, allocs, &mut claims)?;
         for op in ops {
-            if op.is_def() && self.until[op.value].next == DEAD {
+            if op.is_def() && self.status[op.value].next == DEAD {
                 self.drop_value(op.class(), op.value);
             }
         }
@@ -250,13 +250,13 @@ impl Forward {
             if there == op.value {
                 return Ok(true);
             }
-            if self.held[there] == bit(op.reg) && self.until[there].next != DEAD {
+            if self.status[there].held == bit(op.reg) && self.status[there].next != DEAD {
                 return Ok(false);
             }
             self.free(class, op.reg);
         }
         let is_stack = on.machine.stack[class] & bit(op.reg) != 0;
-        if is_stack && self.held[op.value] & !on.machine.stack[class] == 0 {
+        if is_stack && self.status[op.value].held & !on.machine.stack[class] == 0 {
             // Memory to memory: by way of a register. Whatever is in it can be brought back, even if this instruction needs it.
             let among = on.machine.allocatable[class] & !claims.early_fixed[class];
             let others = among & !claims.fixed[class];
@@ -279,7 +279,7 @@ impl Forward {
     fn move_away(&mut self, on: &Input<'_>, class: usize, reg: u8, claims: &Claims) {
         let value = self.regs.value(class, reg);
         let mut among = on.machine.allocatable[class] & !claims.fixed[class] & !claims.early_fixed[class];
-        let used_here = self.until[value].next == self.pos;
+        let used_here = self.status[value].next == self.pos;
         if !used_here {
             // Not worth moving to where the instruction overwrites it.
             among &= !claims.killed[class];
@@ -299,7 +299,7 @@ impl Forward {
             };
             to = self.pick_or_spare(on, wanted, killed, value, NO_REG, 0);
         } else if let Some(victim) = self.victim(on, class, among, claims.killed[class])
-            && (used_here || victim.next_use > self.until[value].next)
+            && (used_here || victim.next_use > self.status[value].next)
         {
             self.forget(class, victim.reg);
             to = victim.reg;
@@ -322,7 +322,7 @@ impl Forward {
         for class in super::registers::CLASSES {
             for reg in Bits(claims.early_fixed[class] & self.regs.occupied[class]) {
                 let value = self.regs.value(class, reg);
-                if self.held[value] == bit(reg) && self.until[value].next != DEAD {
+                if self.status[value].held == bit(reg) && self.status[value].next != DEAD {
                     self.move_away(on, class, reg, claims);
                 } else {
                     self.free(class, reg);
@@ -362,7 +362,7 @@ impl Forward {
         claims: &mut Claims,
     ) -> Result<(), Stuck> {
         let class = op.class();
-        let have = self.held[op.value] & allowed;
+        let have = self.status[op.value].held & allowed;
         let reg = if have != 0 {
             lowest(have)
         } else {
@@ -417,14 +417,14 @@ impl Forward {
                 let next = self.next_use(op);
                 let room = allowed & !self.regs.occupied[class] & !claims.fixed[class];
                 let again_soon = next != DEAD && next - self.pos <= NEAR && room != 0;
-                if self.held[op.value] & allowed != 0 || again_soon {
+                if self.status[op.value].held & allowed != 0 || again_soon {
                     return self.use_in(on, op, at, allowed, allocs, claims);
                 }
                 self.use_in_slot(on, op.value, at);
                 Ok(())
             }
             _ => {
-                let in_frame = self.held[op.value] & on.machine.stack[class];
+                let in_frame = self.status[op.value].held & on.machine.stack[class];
                 let overwritten = claims.killed[class] | claims.early_fixed[class];
                 if in_frame & !overwritten != 0 {
                     allocs[at] = Allocation::reg(preg(class, lowest(in_frame & !overwritten)));
@@ -467,11 +467,11 @@ impl Forward {
             }
             let is_fixed = input.want == Want::Fixed;
             let wish = self.wish_of(op);
-            let lives_on = self.until[input.value].next != DEAD;
+            let lives_on = self.status[input.value].next != DEAD;
             let needed = claims.late[class] & bit(reg) != 0;
             if lives_on || needed {
                 let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
-                let others = self.held[input.value] & !overwritten & !bit(reg) & !on.machine.stack[class];
+                let others = self.status[input.value].held & !overwritten & !bit(reg) & !on.machine.stack[class];
                 if others == 0 {
                     // Either the copy lives on, or the definition is made in it, whichever suits the definition's wish.
                     let stays = is_fixed || wish == reg;
@@ -501,7 +501,7 @@ impl Forward {
             } else {
                 // Copies that the instruction still reads stay: another definition may reuse one, a late use may need one.
                 let settled = claims.late[class] | claims.reused[class];
-                self.free_all(class, self.held[input.value] & (!settled | bit(reg)));
+                self.free_all(class, self.status[input.value].held & (!settled | bit(reg)));
             }
             claims.defined[class] |= bit(reg);
             self.define(*op, class, reg, &mut allocs[first + k]);
@@ -535,7 +535,7 @@ impl Forward {
         }
         let victim = self.victim(on, class, among, claims.killed[class])?;
         let must = claims.late[class] & bit(reg) != 0;
-        (must || victim.next_use > self.until[input.value].next).then(|| {
+        (must || victim.next_use > self.status[input.value].next).then(|| {
             self.forget(class, victim.reg);
             victim.reg
         })
@@ -589,7 +589,7 @@ impl Forward {
             return;
         }
         let there = self.regs.value(class, wish);
-        if self.held[there] != bit(wish) || self.until[there].next == DEAD {
+        if self.status[there].held != bit(wish) || self.status[there].next == DEAD {
             return;
         }
         let free = on.machine.allocatable[class] & !settled & !self.regs.occupied[class];
@@ -606,11 +606,11 @@ impl Forward {
         let class = def.class();
         if def.hint != NO_REG {
             let survivors = free & on.code.survivors[class] & self.used_or_cheap(on, class);
-            return (on.next_uses.crosses_call(there) && survivors != 0)
+            return (self.status[there].crosses_call && survivors != 0)
                 .then(|| self.pick(on, survivors, there, NO_REG, 0));
         }
-        let becomes = self.becomes[there];
-        let to = if becomes.is_valid() { self.last_reg[becomes] } else { NO_REG };
+        let becomes = self.status[there].becomes;
+        let to = if becomes.is_valid() { self.status[becomes].last_reg } else { NO_REG };
         let unwanted = free & !u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
         (to != NO_REG && unwanted & bit(to) != 0).then_some(to)
     }
@@ -666,10 +666,10 @@ impl Forward {
             let mut count = 0;
             for reg in Bits(in_danger) {
                 let value = self.regs.value(class, reg);
-                let needed = self.until[value].next != DEAD && self.held[value] & !killed & !stack == 0;
+                let needed = self.status[value].next != DEAD && self.status[value].held & !killed & !stack == 0;
                 // One rescue a value: from the lowest of its registers.
-                if needed && self.held[value] & in_danger & (bit(reg) - 1) == 0 {
-                    rescue[count] = (self.until[value].next, reg);
+                if needed && self.status[value].held & in_danger & (bit(reg) - 1) == 0 {
+                    rescue[count] = (self.status[value].next, reg);
                     count += 1;
                 }
             }
@@ -702,7 +702,7 @@ impl Forward {
     #[inline(always)]
     pub(super) fn drop_dead_uses(&mut self, ops: &[Op]) {
         for op in ops {
-            if op.is_use() && self.until[op.value].next == DEAD {
+            if op.is_use() && self.status[op.value].next == DEAD {
                 self.drop_value(op.class(), op.value);
             }
         }
@@ -762,13 +762,13 @@ impl Forward {
             if ours & bit(op.reg) != 0 || !self.regs.is_occupied(class, op.reg) {
                 continue;
             }
-            if op.is_def() && self.held[op.value] == bit(op.reg) {
+            if op.is_def() && self.status[op.value].held == bit(op.reg) {
                 let among = on.machine.allocatable[class] & !claims.defined[class] & !settled[class];
                 if let Some(to) = self.take(on, among, op.value, op.hint, 0, 0) {
                     let (from, to_loc) = (Loc::reg(preg(class, op.reg)), Loc::reg(preg(class, to)));
                     self.moves.push(LocalMove { inst: self.inst, after: true, from, to: to_loc });
                     self.put(class, to, op.value);
-                    self.def_reg[op.value] = to;
+                    self.status[op.value].def_reg = to;
                     settled[class] |= bit(to);
                 }
             }
@@ -779,12 +779,12 @@ impl Forward {
     /// The position of the next use behind `op`.
     #[inline(always)]
     fn next_use(&self, op: Op) -> u32 {
-        op.next.min(self.until[op.value].round)
+        op.next.min(self.status[op.value].round)
     }
 
     #[inline(always)]
     pub(super) fn set_next_use(&mut self, op: Op) -> u32 {
-        let until = &mut self.until[op.value];
+        let until = &mut self.status[op.value];
         until.next = op.next.min(until.round);
         until.next
     }
@@ -793,16 +793,21 @@ impl Forward {
     #[inline(always)]
     pub(super) fn define(&mut self, op: Op, class: usize, reg: u8, place: &mut Allocation) {
         let value = op.value;
-        self.set_next_use(op);
-        self.put(class, reg, value);
-        if self.until[value].next != DEAD {
+        self.hold(class, reg, value);
+        let status = &mut self.status[value];
+        status.held |= bit(reg);
+        status.next = op.next.min(status.round);
+        status.def_reg = reg;
+        let (next, becomes) = (status.next, status.becomes);
+        if next != DEAD {
             self.defined.push(value);
         }
         *place = Allocation::reg(preg(class, reg));
-        self.def_reg[value] = reg;
-        let becomes = self.becomes[value];
-        if becomes.is_valid() && self.last_reg[becomes] == NO_REG {
-            self.last_reg[becomes] = reg;
+        if becomes.is_valid() {
+            let last = &mut self.status[becomes].last_reg;
+            if *last == NO_REG {
+                *last = reg;
+            }
         }
     }
 
@@ -810,7 +815,7 @@ impl Forward {
     /// the frame.
     #[inline]
     pub(super) fn bring(&mut self, on: &Input<'_>, value: Value, class: usize, reg: u8) {
-        let held = self.held[value];
+        let held = self.status[value].held;
         let in_registers = held & !on.machine.stack[class];
         let from = if in_registers != 0 {
             self.nest_cost += self.frequency * MOVE_COST;

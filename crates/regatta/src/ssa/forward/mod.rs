@@ -121,13 +121,27 @@ pub(crate) struct InReg {
     pub(crate) reg: PReg,
 }
 
-/// How long a value is needed: positions.
+/// What the walk knows of a value, in one place, since it mostly asks for several of these at a time.
 #[derive(Clone, Copy, Debug)]
-struct Until {
-    /// Its next use from here.
+struct Status {
+    /// The registers that hold it, by number in its class.
+    held: u64,
+    /// The position of its next use from here.
     next: u32,
-    /// Its next use by way of the back edge of a loop around this block: what `next` falls back to between blocks.
+    /// That of its next use by way of the back edge of a loop around this block: what `next` falls back to between blocks.
     round: u32,
+    /// The parameter that it becomes over the hottest edge that it becomes one over, a back edge rather than another.
+    becomes: Value,
+    /// Its number among the candidates at the entry of a block; [`entry::NO_CANDIDATE`] elsewhere.
+    candidate_of: u32,
+    /// The register that it, a parameter, or a value that becomes it was last in.
+    last_reg: u8,
+    /// The register that it is made in.
+    def_reg: u8,
+    /// Its class, as an index.
+    class: u8,
+    /// Is it live across a call?
+    crosses_call: bool,
 }
 
 /// A range of [`Forward::states`].
@@ -147,8 +161,6 @@ pub(crate) struct Forward {
     pub(crate) spilled: Vec<Value>,
     /// What happened to values for which memory matters.
     events: spills::Events,
-    /// The register that a value is made in.
-    pub(crate) def_reg: TypedVec<Value, u8>,
     /// Every register that holds a value somewhere.
     pub(crate) used: PerClass<u64>,
     /// Registers that are sure to be used, as more values live across some call than fit into others.
@@ -161,8 +173,8 @@ pub(crate) struct Forward {
 
     // Where the walk is.
     regs: RegFile,
-    /// The registers that hold a value, by number in its class.
-    held: TypedVec<Value, u64>,
+    /// Where each value is, and how long it is needed.
+    status: TypedVec<Value, Status>,
     block: Block,
     inst: Inst,
     pos: u32,
@@ -170,8 +182,6 @@ pub(crate) struct Forward {
     /// The instructions up to the next call of a block, and that call's position.
     call_ahead: (Inst, Inst),
     call_pos: u32,
-    /// How long each value is needed.
-    until: TypedVec<Value, Until>,
     round_loop_saved: Vec<(Value, u32)>,
     open_loops: Vec<(Loop, usize)>,
     /// The values that this block has defined.
@@ -180,12 +190,8 @@ pub(crate) struct Forward {
     in_regs: StateRange,
 
     // Preferences.
-    /// The parameter that a value becomes over the hottest edge that it becomes one over, a back edge rather than another.
-    becomes: TypedVec<Value, Value>,
-    /// How often control comes over that edge.
+    /// How often control comes over the edge by which a value becomes [`Status::becomes`].
     becomes_over: TypedVec<Value, f32>,
-    /// The register that a parameter, or a value that becomes it, was last in.
-    last_reg: TypedVec<Value, u8>,
 
     // Feedback.
     feedback: Feedback,
@@ -196,7 +202,6 @@ pub(crate) struct Forward {
 
     // Scratch of the steps.
     at_exit: TypedVec<Value, u64>,
-    candidate_of: TypedVec<Value, u32>,
     candidates: Vec<Candidate>,
     pending: Vec<OpIndex>,
     planned: Vec<Op>,
@@ -204,6 +209,12 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
+    /// The register that `value` is made in, by number in its class; [`NO_REG`] if nothing makes it.
+    #[inline]
+    pub(crate) fn def_reg(&self, value: Value) -> u8 {
+        self.status[value].def_reg
+    }
+
     /// The registers at the start of `block`, behind the moves on its edges.
     #[inline]
     pub(crate) fn at_entry(&self, block: Block) -> &[InReg] {
@@ -261,7 +272,6 @@ impl Forward {
         self.spills.reset(values, Spill::default());
         self.spilled.clear();
         self.events.clear(if on.careful { values } else { 0 });
-        self.def_reg.reset(values, NO_REG);
         self.used = [0; 3];
         self.expected = expected_registers(on);
         self.call_ahead = (Inst::new(0), Inst::new(0));
@@ -272,19 +282,26 @@ impl Forward {
         self.regs.occupied = [0; 3];
         self.in_regs = (0, 0);
         self.defined.clear();
-        self.held.reset(values, 0);
-        self.until.reset(values, Until { next: DEAD, round: DEAD });
+        self.status.clear();
+        self.status.extend(on.code.values.iter().map(|(value, def)| Status {
+            held: 0,
+            next: DEAD,
+            round: DEAD,
+            becomes: Value::invalid(),
+            candidate_of: entry::NO_CANDIDATE,
+            last_reg: NO_REG,
+            def_reg: NO_REG,
+            class: def.class as u8,
+            crosses_call: on.next_uses.crosses_call(value),
+        }));
         self.round_loop_saved.clear();
         self.open_loops.clear();
-        self.becomes.reset(values, Value::invalid());
         self.becomes_over.reset(values, -1.0);
-        self.last_reg.reset(values, NO_REG);
         self.feedback.clear(on);
         self.journal.clear();
         self.nest_cost = 0.0;
         self.excluded_at.reset(values, Loop::invalid());
         self.at_exit.reset(values, 0);
-        self.candidate_of.reset(values, entry::NO_CANDIDATE);
     }
 
     /// Which parameter each value becomes: the hottest edge decides, and of equally hot ones the last back edge, else the first.
@@ -301,7 +318,7 @@ impl Forward {
             for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
                 let hottest = self.becomes_over[arg];
                 if frequency > hottest || back && frequency == hottest {
-                    self.becomes[arg] = param;
+                    self.status[arg].becomes = param;
                     self.becomes_over[arg] = frequency;
                 }
             }
@@ -387,9 +404,9 @@ impl Forward {
         self.open_loops.push((of, self.round_loop_saved.len()));
         let end = on.flow.loop_end(of);
         for &LiveIn { value, distance } in on.loops.live_through(of) {
-            self.round_loop_saved.push((value, self.until[value].round));
-            self.until[value].round = end + distance;
-            self.until[value].next = end + distance;
+            self.round_loop_saved.push((value, self.status[value].round));
+            self.status[value].round = end + distance;
+            self.status[value].next = end + distance;
         }
     }
 
@@ -403,8 +420,8 @@ impl Forward {
             self.open_loops.pop();
             while self.round_loop_saved.len() > saved {
                 let Some((value, before)) = self.round_loop_saved.pop() else { break };
-                self.until[value].round = before;
-                self.until[value].next = before;
+                self.status[value].round = before;
+                self.status[value].next = before;
             }
         }
     }
@@ -413,21 +430,21 @@ impl Forward {
     fn expect_uses(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
         let start = on.flow.start(block);
         let (live, further) = on.next_uses.live_in_or_used(block);
-        let until = self.until.as_mut_slice();
+        let status = self.status.as_mut_slice();
         for &LiveIn { value, distance } in live {
-            let until = &mut until[value.index()];
+            let until = &mut status[value.index()];
             until.next = until.round.min(FAR).min(distance + further + start);
         }
         for &param in on.code.params(block) {
             let distance = on.next_uses.param_distance[param];
             if distance != DEAD {
-                let until = &mut self.until[param];
+                let until = &mut self.status[param];
                 until.next = until.round.min((start + distance).min(FAR));
             }
         }
         if let Some(of) = header_of {
             for &LiveIn { value, distance } in on.loops.live_through(of) {
-                let until = &mut self.until[value];
+                let until = &mut self.status[value];
                 until.next = until.next.min(start + distance);
             }
         }
@@ -435,20 +452,20 @@ impl Forward {
 
     /// Sets `until` as it is between blocks.
     fn expect_nothing(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
-        let until = self.until.as_mut_slice();
+        let status = self.status.as_mut_slice();
         for live in on.next_uses.live_in_or_used(block).0 {
-            let until = &mut until[live.value.index()];
+            let until = &mut status[live.value.index()];
             until.next = until.round;
         }
         for &LiveIn { value, .. } in header_of.map_or(&[][..], |of| on.loops.live_through(of)) {
-            let until = &mut self.until[value];
+            let until = &mut self.status[value];
             until.next = until.round;
         }
         for &param in on.code.params(block) {
-            self.until[param].next = self.until[param].round;
+            self.status[param].next = self.status[param].round;
         }
         while let Some(value) = self.defined.pop() {
-            self.until[value].next = self.until[value].round;
+            self.status[value].next = self.status[value].round;
         }
     }
 }

@@ -43,7 +43,7 @@ impl Forward {
         }
         self.before.next_uses.clear();
         for op in ops.iter().filter(|op| op.want != Want::Ignored) {
-            self.before.next_uses.push((op.value, self.until[op.value].next));
+            self.before.next_uses.push((op.value, self.status[op.value].next));
         }
         self.before.used = self.used;
         self.before.moves = self.moves.len();
@@ -55,11 +55,11 @@ impl Forward {
         for class in CLASSES {
             for reg in super::registers::Bits(self.regs.occupied[class]) {
                 let value = self.regs.value(class, reg);
-                self.held[value] = 0;
+                self.status[value].held = 0;
             }
         }
         for op in ops.iter().filter(|op| op.is_def()) {
-            self.held[op.value] = 0;
+            self.status[op.value].held = 0;
         }
         self.regs = RegFile::default();
         let before = core::mem::take(&mut self.before);
@@ -70,7 +70,7 @@ impl Forward {
         self.moves.truncate(before.moves);
         self.slot_operands.truncate(before.slot_operands);
         for &(value, next_use) in before.next_uses.iter().rev() {
-            self.until[value].next = next_use;
+            self.status[value].next = next_use;
         }
         self.before = before;
     }
@@ -130,7 +130,7 @@ impl Forward {
                 return false;
             }
             // Stay where the value is, if that is possible.
-            let here = if op.is_use() { choice & self.held[op.value] } else { 0 };
+            let here = if op.is_use() { choice & self.status[op.value].held } else { 0 };
             let reg = lowest(if here != 0 { here } else { choice });
             early[class] &= !if points.early { bit(reg) } else { 0 };
             late[class] &= !if points.late { bit(reg) } else { 0 };

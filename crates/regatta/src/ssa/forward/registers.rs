@@ -82,10 +82,22 @@ pub(super) struct Victim {
 impl Forward {
     #[inline(always)]
     pub(super) fn put(&mut self, class: usize, reg: u8, value: Value) {
+        self.hold(class, reg, value);
+        self.status[value].held |= bit(reg);
+    }
+
+    /// The class of a value, as an index.
+    #[inline(always)]
+    pub(super) fn class(&self, value: Value) -> usize {
+        usize::from(self.status[value].class)
+    }
+
+    /// The register's side of [`Forward::put`].
+    #[inline(always)]
+    pub(super) fn hold(&mut self, class: usize, reg: u8, value: Value) {
         self.regs.value[class << 6 | usize::from(reg)] = value;
         self.regs.occupied[class] |= bit(reg);
         self.used[class] |= bit(reg);
-        self.held[value] |= bit(reg);
     }
 
     /// Forgets what is in `reg`, which is occupied. Nothing is emitted: the value never changes, and a later reload arranges for
@@ -93,7 +105,7 @@ impl Forward {
     #[inline(always)]
     pub(super) fn free(&mut self, class: usize, reg: u8) {
         let value = self.regs.value(class, reg);
-        self.held[value] &= !bit(reg);
+        self.status[value].held &= !bit(reg);
         self.regs.occupied[class] &= !bit(reg);
     }
 
@@ -101,7 +113,7 @@ impl Forward {
     pub(super) fn clear_registers(&mut self) {
         for class in CLASSES {
             for reg in Bits(self.regs.occupied[class]) {
-                self.held[self.regs.value(class, reg)] = 0;
+                self.status[self.regs.value(class, reg)].held = 0;
             }
             self.regs.occupied[class] = 0;
         }
@@ -113,7 +125,7 @@ impl Forward {
     pub(super) fn forget(&mut self, class: usize, reg: u8) {
         let value = self.regs.value(class, reg);
         self.free(class, reg);
-        if self.held[value] == 0 && self.until[value].next != DEAD {
+        if self.status[value].held == 0 && self.status[value].next != DEAD {
             self.note_forgotten(value, class, reg);
         }
     }
@@ -121,8 +133,8 @@ impl Forward {
     /// Forgets every copy of `value`.
     #[inline(always)]
     pub(super) fn drop_value(&mut self, class: usize, value: Value) {
-        self.regs.occupied[class] &= !self.held[value];
-        self.held[value] = 0;
+        let held = core::mem::take(&mut self.status[value].held);
+        self.regs.occupied[class] &= !held;
     }
 
     #[inline(always)]
@@ -143,10 +155,10 @@ impl Forward {
         if reg != NO_REG && free & bit(reg) != 0 {
             return reg;
         }
-        let c = on.class(value);
+        let c = self.class(value);
         let survivors = on.code.survivors[c];
         let cheap = self.used_or_cheap(on, c);
-        let tiers = if on.next_uses.crosses_call(value) {
+        let tiers = if self.status[value].crosses_call {
             [survivors & cheap, survivors, cheap]
         } else {
             [!survivors & !on.machine.dear[c], cheap, cheap]
@@ -168,16 +180,16 @@ impl Forward {
     /// [`NO_REG`] if none of the next few has.
     #[inline]
     pub(super) fn register_ahead(&self, value: Value) -> u8 {
-        let mut becomes = self.becomes[value];
+        let mut becomes = self.status[value].becomes;
         for _ in 0..PARAMETERS_AHEAD {
             if becomes.is_invalid() {
                 break;
             }
-            let reg = self.last_reg[becomes];
+            let reg = self.status[becomes].last_reg;
             if reg != NO_REG {
                 return reg;
             }
-            becomes = self.becomes[becomes];
+            becomes = self.status[becomes].becomes;
         }
         NO_REG
     }
@@ -198,7 +210,7 @@ impl Forward {
         hint: u8,
         avoid: u64,
     ) -> u8 {
-        let class = on.class(value);
+        let class = self.class(value);
         let reg = self.pick(on, among & !self.regs.occupied[class], value, hint, avoid);
         if !self.is_new_and_dear(on, class, reg) {
             return reg;
@@ -224,8 +236,8 @@ impl Forward {
         let mut best = None;
         for reg in Bits(among & self.regs.occupied[class]) {
             let value = self.regs.value(class, reg);
-            let next_use = self.until[value].next;
-            let elsewhere = self.held[value] & !bit(reg) & !on.machine.stack[class];
+            let next_use = self.status[value].next;
+            let elsewhere = self.status[value].held & !bit(reg) & !on.machine.stack[class];
             let dies = next_use == DEAD || next_use == self.pos && !self.lives_on(on, value);
             if elsewhere != 0 && value != but && (elsewhere & !killed != 0 || dies) {
                 return Some(reg);
@@ -271,8 +283,8 @@ impl Forward {
         let mut farthest = 0;
         for reg in Bits(among & self.regs.occupied[class]) {
             let value = self.regs.value(class, reg);
-            let next_use = self.until[value].next;
-            let elsewhere = self.held[value] & !bit(reg) & !on.machine.stack[class];
+            let next_use = self.status[value].next;
+            let elsewhere = self.status[value].held & !bit(reg) & !on.machine.stack[class];
             if elsewhere != 0 && (elsewhere & !killed != 0 || next_use == DEAD) {
                 return Some(Victim { reg, next_use: DEAD });
             }
@@ -297,7 +309,7 @@ impl Forward {
         avoid: u64,
         killed: u64,
     ) -> Option<u8> {
-        let class = on.class(value);
+        let class = self.class(value);
         if among & !self.regs.occupied[class] != 0 {
             return Some(self.pick_or_spare(on, among, killed, value, hint, avoid));
         }

@@ -55,7 +55,7 @@ impl Forward {
         read: &mut PerClass<u64>,
     ) -> Result<(), RegClass> {
         let class = op.class();
-        let here = self.held[op.value] & !on.machine.stack[class];
+        let here = self.status[op.value].held & !on.machine.stack[class];
         let reg = if here != 0 {
             lowest(here)
         } else {
@@ -94,7 +94,7 @@ impl Forward {
                 defined[class] |= bit(reg);
                 self.define(*op, class, reg, place);
             }
-            if self.until[op.value].next == DEAD {
+            if self.status[op.value].next == DEAD {
                 self.drop_value(class, op.value);
             }
         }
