@@ -117,11 +117,14 @@ impl Forward {
         self.entry[block] = self.exit[from];
         if self.exit[from] == self.in_regs {
             for class in CLASSES {
+                let mut dead = 0;
                 for reg in Bits(self.regs.occupied[class]) {
-                    if self.status[self.regs.value(class, reg)].next == DEAD {
-                        self.free(class, reg);
-                    }
+                    let value = self.regs.value(class, reg);
+                    let is_dead = u64::from(self.expect(value) == DEAD) << reg;
+                    self.status[value].held &= !is_dead;
+                    dead |= is_dead;
                 }
+                self.regs.occupied[class] &= !dead;
             }
             return;
         }
@@ -129,7 +132,7 @@ impl Forward {
         let (start, end) = self.exit[from];
         for index in start as usize..end as usize {
             let InReg { value, reg } = self.states[index];
-            if self.status[value].next != DEAD {
+            if self.expect(value) != DEAD {
                 self.put(reg.class().index(), reg.hw_enc() as u8, value);
             }
         }
@@ -186,8 +189,9 @@ impl Forward {
             let frequency = on.flow.frequencies.of(from);
             edges += 1;
             let (start, end) = self.exit[from];
-            for &InReg { value, reg } in &self.states[start as usize..end as usize] {
-                let next_use = self.status[value].next;
+            for index in start as usize..end as usize {
+                let InReg { value, reg } = self.states[index];
+                let next_use = self.expect(value);
                 if next_use == DEAD {
                     continue;
                 }

@@ -647,7 +647,6 @@ impl Forward {
             self.define(op, class, reg, &mut allocs[at]);
         } else {
             self.set_next_use(op);
-            self.defined.push(op.value);
             self.born_in_memory(op.value, self.block, self.pos);
             self.slot_operands.push((OpIndex::new(at), op.value));
         }
@@ -798,10 +797,7 @@ impl Forward {
         status.held |= bit(reg);
         status.next = op.next.min(status.round);
         status.def_reg = reg;
-        let (next, becomes) = (status.next, status.becomes);
-        if next != DEAD {
-            self.defined.push(value);
-        }
+        let becomes = status.becomes;
         *place = Allocation::reg(preg(class, reg));
         if becomes.is_valid() {
             let last = &mut self.status[becomes].last_reg;

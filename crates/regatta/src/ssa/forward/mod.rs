@@ -40,6 +40,7 @@ use crate::ir::{Block, Inst, Machine, PReg, PerClass};
 use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses};
 use crate::output::Allocation;
 use alloc::vec::Vec;
+use core::hint::select_unpredictable;
 use entry::Candidate;
 use feedback::Feedback;
 use registers::{Bits, RegFile, bit, preg};
@@ -126,10 +127,12 @@ pub(crate) struct InReg {
 struct Status {
     /// The registers that hold it, by number in its class.
     held: u64,
-    /// The position of its next use from here.
+    /// The position of its next use from here; see [`Forward::expect`].
     next: u32,
-    /// That of its next use by way of the back edge of a loop around this block: what `next` falls back to between blocks.
+    /// That of its next use by way of the back edge of a loop around this block.
     round: u32,
+    /// When `next` was last set at the start of a block: [`Forward::visit`].
+    visit: u32,
     /// The parameter that it becomes over the hottest edge that it becomes one over, a back edge rather than another.
     becomes: Value,
     /// Its number among the candidates at the entry of a block; [`entry::NO_CANDIDATE`] elsewhere.
@@ -176,6 +179,8 @@ pub(crate) struct Forward {
     /// Where each value is, and how long it is needed.
     status: TypedVec<Value, Status>,
     block: Block,
+    /// How many blocks have been visited, each as often as it was.
+    visit: u32,
     inst: Inst,
     pos: u32,
     frequency: f32,
@@ -184,8 +189,6 @@ pub(crate) struct Forward {
     call_pos: u32,
     round_loop_saved: Vec<(Value, u32)>,
     open_loops: Vec<(Loop, usize)>,
-    /// The values that this block has defined.
-    defined: Vec<Value>,
     /// What the registers hold, as a state: the last that was recorded.
     in_regs: StateRange,
 
@@ -281,12 +284,13 @@ impl Forward {
         self.exit.reset(blocks, (0, 0));
         self.regs.occupied = [0; 3];
         self.in_regs = (0, 0);
-        self.defined.clear();
+        self.visit = 0;
         self.status.clear();
         self.status.extend(on.code.values.iter().map(|(value, def)| Status {
             held: 0,
             next: DEAD,
             round: DEAD,
+            visit: 0,
             becomes: Value::invalid(),
             candidate_of: entry::NO_CANDIDATE,
             last_reg: NO_REG,
@@ -338,6 +342,7 @@ impl Forward {
             return Ok(());
         }
         self.block = block;
+        self.visit += 1;
         self.pos = on.flow.start(block);
         self.frequency = on.flow.frequencies.of(block);
         self.leave_loops(on, block);
@@ -363,7 +368,6 @@ impl Forward {
         }
         self.exit[block] = self.record_state();
         self.in_regs = self.exit[block];
-        self.expect_nothing(on, block, header_of);
         self.note_back_edges(on, block);
         Ok(())
     }
@@ -406,7 +410,6 @@ impl Forward {
         for &LiveIn { value, distance } in on.loops.live_through(of) {
             self.round_loop_saved.push((value, self.status[value].round));
             self.status[value].round = end + distance;
-            self.status[value].next = end + distance;
         }
     }
 
@@ -421,52 +424,45 @@ impl Forward {
             while self.round_loop_saved.len() > saved {
                 let Some((value, before)) = self.round_loop_saved.pop() else { break };
                 self.status[value].round = before;
-                self.status[value].next = before;
             }
         }
     }
 
-    /// Sets `until` as of the block's start.
+    /// Sets the next uses as of the block's start.
     fn expect_uses(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
-        let start = on.flow.start(block);
+        let (start, visit) = (on.flow.start(block), self.visit);
         let (live, further) = on.next_uses.live_in_or_used(block);
         let status = self.status.as_mut_slice();
         for &LiveIn { value, distance } in live {
-            let until = &mut status[value.index()];
-            until.next = until.round.min(FAR).min(distance + further + start);
+            let status = &mut status[value.index()];
+            status.next = status.round.min(FAR).min(distance + further + start);
+            status.visit = visit;
         }
         for &param in on.code.params(block) {
             let distance = on.next_uses.param_distance[param];
             if distance != DEAD {
-                let until = &mut self.status[param];
-                until.next = until.round.min((start + distance).min(FAR));
+                let status = &mut self.status[param];
+                status.next = status.round.min((start + distance).min(FAR));
+                status.visit = visit;
             }
         }
         if let Some(of) = header_of {
             for &LiveIn { value, distance } in on.loops.live_through(of) {
-                let until = &mut self.status[value];
-                until.next = until.next.min(start + distance);
+                let next = self.expect(value);
+                let status = &mut self.status[value];
+                status.next = next.min(start + distance);
+                status.visit = visit;
             }
         }
     }
 
-    /// Sets `until` as it is between blocks.
-    fn expect_nothing(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>) {
-        let status = self.status.as_mut_slice();
-        for live in on.next_uses.live_in_or_used(block).0 {
-            let until = &mut status[live.value.index()];
-            until.next = until.round;
-        }
-        for &LiveIn { value, .. } in header_of.map_or(&[][..], |of| on.loops.live_through(of)) {
-            let until = &mut self.status[value];
-            until.next = until.round;
-        }
-        for &param in on.code.params(block) {
-            self.status[param].next = self.status[param].round;
-        }
-        while let Some(value) = self.defined.pop() {
-            self.status[value].next = self.status[value].round;
-        }
+    /// The position of the next use of `value` from the start of this block: what has been found out about the block, or else by way of
+    /// a back edge. It is asked of all values that are in registers at the start of the block, and noted.
+    #[inline(always)]
+    fn expect(&mut self, value: Value) -> u32 {
+        let status = &mut self.status[value];
+        status.next = select_unpredictable(status.visit == self.visit, status.next, status.round);
+        status.next
     }
 }
 
