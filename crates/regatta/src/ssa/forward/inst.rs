@@ -26,6 +26,7 @@ use crate::code::{NO_REG, Op, OpIndex, REUSED, Value, Want, flag};
 use crate::ir::{Inst, PReg, PerClass, RegClass};
 use crate::live::DEAD;
 use crate::output::Allocation;
+use core::hint::select_unpredictable;
 
 /// A use in "any" place is reloaded rather than read from its slot if its next use is at most this far behind.
 const NEAR: u32 = 16;
@@ -151,8 +152,8 @@ impl Forward {
         }
         self.late_defs(on, ops, first, allocs, &mut claims)?;
         for op in ops {
-            if op.is_def() && self.status[op.value].next == DEAD {
-                self.drop_value(op.class(), op.value);
+            if op.is_def() {
+                self.drop_if_dead(op.class(), op.value);
             }
         }
         if flags & flag::UNCOMMON != 0 {
@@ -665,12 +666,11 @@ impl Forward {
             let mut count = 0;
             for reg in Bits(in_danger) {
                 let value = self.regs.value(class, reg);
-                let needed = self.status[value].next != DEAD && self.status[value].held & !killed & !stack == 0;
+                let needed = (self.status[value].next != DEAD) & (self.status[value].held & !killed & !stack == 0);
                 // One rescue a value: from the lowest of its registers.
-                if needed && self.status[value].held & in_danger & (bit(reg) - 1) == 0 {
-                    rescue[count] = (self.status[value].next, reg);
-                    count += 1;
-                }
+                let is_lowest = self.status[value].held & in_danger & (bit(reg) - 1) == 0;
+                rescue[count & 63] = (self.status[value].next, reg);
+                count += usize::from(needed & is_lowest);
             }
             rescue[..count].sort_unstable();
             let among = on.machine.allocatable[class]
@@ -701,8 +701,8 @@ impl Forward {
     #[inline(always)]
     pub(super) fn drop_dead_uses(&mut self, ops: &[Op]) {
         for op in ops {
-            if op.is_use() && self.status[op.value].next == DEAD {
-                self.drop_value(op.class(), op.value);
+            if op.is_use() {
+                self.drop_if_dead(op.class(), op.value);
             }
         }
     }
@@ -782,10 +782,9 @@ impl Forward {
     }
 
     #[inline(always)]
-    pub(super) fn set_next_use(&mut self, op: Op) -> u32 {
-        let until = &mut self.status[op.value];
-        until.next = op.next.min(until.round);
-        until.next
+    pub(super) fn set_next_use(&mut self, op: Op) {
+        let status = &mut self.status[op.value];
+        status.next = select_unpredictable(op.next < status.round, op.next, status.round);
     }
 
     /// Makes the value of the definition `op` in `reg`.

@@ -4,6 +4,7 @@ use super::{Forward, Input, Memory};
 use crate::code::{NO_REG, Value, flag};
 use crate::ir::{Inst, PReg, PerClass, RegClass};
 use crate::live::DEAD;
+use core::hint::select_unpredictable;
 
 /// Blocks executed at most so often count as cold: one save of a register weighs as much as many moves there.
 const COLD: f32 = 10.0;
@@ -128,6 +129,16 @@ impl Forward {
         if self.status[value].held == 0 && self.status[value].next != DEAD {
             self.note_forgotten(value, class, reg);
         }
+    }
+
+    /// Forgets every copy of `value`, if it is not needed any more. (Half of the values that are used are not: a branch would be a
+    /// gamble.)
+    #[inline(always)]
+    pub(super) fn drop_if_dead(&mut self, class: usize, value: Value) {
+        let status = &mut self.status[value];
+        let dropped = select_unpredictable(status.next == DEAD, status.held, 0);
+        status.held ^= dropped;
+        self.regs.occupied[class] &= !dropped;
     }
 
     /// Forgets every copy of `value`.

@@ -11,6 +11,7 @@ use crate::code::{Op, REUSED, Want, flag};
 use crate::ir::{PerClass, RegClass};
 use crate::live::DEAD;
 use crate::output::Allocation;
+use core::hint::select_unpredictable;
 
 impl Forward {
     /// Early uses and late definitions in registers, and reuse.
@@ -29,11 +30,7 @@ impl Forward {
         let mut read = [0; 3];
         for (op, place) in ops.iter().zip(places.iter_mut()) {
             if op.is_use() {
-                self.simple_use(on, *op, place, &avoid, &mut read)?;
-                // What dies here is forgotten at once.
-                if self.set_next_use(*op) == DEAD {
-                    self.drop_value(op.class(), op.value);
-                }
+                self.simple_use(on, op, place, &avoid, &mut read, true)?;
             } else if op.want == Want::Ignored {
                 *place = ignored(*op);
             }
@@ -44,29 +41,44 @@ impl Forward {
         Ok(())
     }
 
-    /// An early use in a register. Those in `read` hold other operands.
+    /// An early use in a register. Those in `read` hold other operands. Is the value forgotten if it dies here?
     #[inline(always)]
     fn simple_use(
         &mut self,
         on: &Input<'_>,
-        op: Op,
+        op: &Op,
         place: &mut Allocation,
         avoid: &PerClass<u32>,
         read: &mut PerClass<u64>,
+        forget: bool,
     ) -> Result<(), RegClass> {
         let class = op.class();
-        let here = self.status[op.value].held & !on.machine.stack[class];
-        let reg = if here != 0 {
-            lowest(here)
-        } else {
-            let among = on.machine.allocatable[class] & !read[class];
-            let avoid = u64::from(avoid[class]);
-            let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-            self.bring(on, op.value, class, reg);
-            reg
-        };
+        let ours = !on.machine.stack[class];
+        let mut status = &mut self.status[op.value];
+        if status.held & ours == 0 {
+            self.load_use(on, op, u64::from(avoid[class]), read[class])?;
+            status = &mut self.status[op.value];
+        }
+        let reg = lowest(status.held & ours);
+        status.next = select_unpredictable(op.next < status.round, op.next, status.round);
+        if forget {
+            // (Half of the values that are used die there. A branch would be a gamble.)
+            let dropped = select_unpredictable(status.next == DEAD, status.held, 0);
+            status.held ^= dropped;
+            self.regs.occupied[class] &= !dropped;
+        }
         *place = Allocation::reg(preg(class, reg));
         read[class] |= bit(reg);
+        Ok(())
+    }
+
+    /// Brings the value of an early use into a register. Those in `read` hold other operands.
+    #[inline(never)]
+    fn load_use(&mut self, on: &Input<'_>, op: &Op, avoid: u64, read: u64) -> Result<(), RegClass> {
+        let class = op.class();
+        let among = on.machine.allocatable[class] & !read;
+        let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+        self.bring(on, op.value, class, reg);
         Ok(())
     }
 
@@ -94,9 +106,7 @@ impl Forward {
                 defined[class] |= bit(reg);
                 self.define(*op, class, reg, place);
             }
-            if self.status[op.value].next == DEAD {
-                self.drop_value(class, op.value);
-            }
+            self.drop_if_dead(class, op.value);
         }
         Ok(())
     }
@@ -108,12 +118,11 @@ impl Forward {
         let mut claims = Claims::default();
         for (op, place) in ops.iter().zip(places.iter_mut()) {
             if op.is_use() {
-                self.simple_use(on, *op, place, &avoid, &mut claims.read)?;
+                // What dies here may be about to become a definition's: it is not forgotten yet.
+                self.simple_use(on, op, place, &avoid, &mut claims.read, false)?;
                 if op.role & REUSED != 0 {
                     claims.reused[op.class()] |= bit(place.index() as u8 & 63);
                 }
-                // What dies here may be about to become a definition's: it is not forgotten yet.
-                self.set_next_use(*op);
             } else if op.want == Want::Ignored {
                 *place = ignored(*op);
             }
