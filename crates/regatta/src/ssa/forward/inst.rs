@@ -716,8 +716,12 @@ impl Forward {
         allocs: &mut [Allocation],
         claims: &mut Claims,
     ) -> Result<(), Stuck> {
+        let mut others = false;
         for (k, op) in ops.iter().enumerate() {
-            if op.is_def() && op.is_late() && op.want == Want::Fixed {
+            if !op.is_def() || !op.is_late() {
+                continue;
+            }
+            if op.want == Want::Fixed {
                 let class = op.class();
                 let taken = claims.late[class] | claims.defined[class];
                 let clobbered = on.code.clobber_sets[on.code.insts[self.inst].clobbers()][class];
@@ -727,7 +731,12 @@ impl Forward {
                 self.free_all(class, bit(op.reg));
                 claims.defined[class] |= bit(op.reg);
                 self.define(*op, class, op.reg, &mut allocs[first + k]);
+            } else {
+                others |= op.want != Want::Reuse;
             }
+        }
+        if !others {
+            return Ok(());
         }
         // Those with a limit before those without, and last those that need no register.
         for pass in 0..3 {

@@ -290,23 +290,25 @@ impl Forward {
     /// next use; one that is in memory already counts as [`STORED`] times as far. Never a value that this instruction still has to read.
     #[inline]
     pub(super) fn victim(&self, on: &Input<'_>, class: usize, among: u64, killed: u64) -> Option<Victim> {
-        let mut best = None;
-        let mut farthest = 0;
+        // The farthest distance so far, and below it 63 less the register's number: of equally far ones, the lowest register.
+        let mut farthest = 63;
         for reg in Bits(among & self.regs.occupied[class]) {
             let value = self.regs.value(class, reg);
-            let next_use = self.status[value].next;
-            let elsewhere = self.status[value].held & !bit(reg) & !on.machine.stack[class];
-            if elsewhere != 0 && (elsewhere & !killed != 0 || next_use == DEAD) {
+            let status = &self.status[value];
+            let elsewhere = status.held & !bit(reg) & !on.machine.stack[class];
+            if elsewhere != 0 && (elsewhere & !killed != 0 || status.next == DEAD) {
                 return Some(Victim { reg, next_use: DEAD });
             }
             let in_memory = self.spills[value].memory != Memory::Never;
-            let away = u64::from(next_use.saturating_sub(self.pos)) * if in_memory { STORED } else { 1 };
-            if away > farthest {
-                farthest = away;
-                best = Some(Victim { reg, next_use });
-            }
+            let away = u64::from(status.next.saturating_sub(self.pos)) * if in_memory { STORED } else { 1 };
+            let rank = away << 6 | u64::from(63 - reg);
+            farthest = select_unpredictable(rank > farthest, rank, farthest);
         }
-        best
+        // (Nothing is farther than not at all.)
+        (farthest > 63).then(|| {
+            let reg = 63 - (farthest & 63) as u8;
+            Victim { reg, next_use: self.status[self.regs.value(class, reg)].next }
+        })
     }
 
     /// A register of `among` for `value`, by eviction if need be. `None` if the instruction itself needs all of them.
