@@ -14,6 +14,8 @@ pub(super) struct Form {
     op: Op,
     /// Bits of [`flag`] that the instruction has for it, and [`PARTICULAR`].
     pub(super) flags: u8,
+    /// The operand's class.
+    pub(super) class: RegClass,
 }
 
 /// Among [`Form::flags`]: a fixed register, or one to be reused. (An operand does not make an instruction a call, so the bit is free.)
@@ -42,12 +44,6 @@ impl Form {
     #[inline(always)]
     pub(super) fn with(self, value: Value) -> Op {
         Op { value, ..self.op }
-    }
-
-    /// The operand's class.
-    #[inline(always)]
-    pub(super) fn class(self) -> RegClass {
-        RegClass::from_bits(u32::from(self.op.role >> CLASS_SHIFT))
     }
 
     const fn new(operand: Operand) -> Self {
@@ -84,7 +80,8 @@ impl Form {
         if is_late || matches!(want, Want::Reuse) {
             role |= LATE;
         }
-        Self { op: Op { value: Value::invalid(), next: u32::MAX, want, role, reg, hint: NO_REG }, flags }
+        let op = Op { value: Value::invalid(), next: u32::MAX, want, role, reg, hint: NO_REG };
+        Self { op, flags, class: operand.class() }
     }
 }
 
@@ -122,7 +119,7 @@ mod tests {
                         }
                         let form = Form::of(Operand::new(vreg, constraint, kind, pos));
                         assert_eq!(form.flags, flags, "{constraint} {kind:?} {pos:?}");
-                        assert_eq!(form.class(), class);
+                        assert_eq!(form.class, class);
                         let op = form.with(Value(5));
                         assert_eq!((op.value, op.want, op.reg, op.hint), (Value(5), want, reg, NO_REG));
                         assert_eq!((op.is_def(), op.is_use()), (is_def, !is_def));

@@ -360,7 +360,7 @@ fn pack(
                 found |= TWICE;
                 continue;
             };
-            *def = ValueDef { block, inst, class: form.class(), is_param: false, on_branch: false };
+            *def = ValueDef { block, inst, class: form.class, is_param: false, on_branch: false };
         }
     }
     found
