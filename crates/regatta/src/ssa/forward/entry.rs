@@ -21,7 +21,7 @@ use super::registers::{Bits, CLASSES, bit, lowest, preg};
 use super::{Forward, InReg, Input, MOVE_COST, RELOAD_COST};
 use crate::cfg::{Edge, Loop};
 use crate::code::{NO_REG, Value};
-use crate::ir::Block;
+use crate::ir::{Block, PReg};
 use crate::live::{DEAD, EXIT_PENALTY, LiveIn};
 
 pub(super) const NO_CANDIDATE: u32 = u32::MAX;
@@ -61,8 +61,6 @@ pub(super) struct Candidate {
     hottest: f32,
     hottest_pred: u32,
     is_param: bool,
-    /// Has it got its register?
-    is_placed: bool,
 }
 
 impl Candidate {
@@ -81,7 +79,6 @@ impl Candidate {
             hottest: -1.0,
             hottest_pred: 0,
             is_param,
-            is_placed: false,
         }
     }
 
@@ -149,7 +146,7 @@ impl Forward {
             self.gather_for_loop(on, of);
         }
         self.choose(on, block, header_of, edges);
-        self.place(on, header_of, edges);
+        let missing = self.place(on, header_of, edges);
         self.entry[block] = self.record_state();
         for &param in params {
             if self.status[param].held != 0 {
@@ -158,7 +155,6 @@ impl Forward {
                 (status.def_reg, status.last_reg) = (reg, reg);
             }
         }
-        let missing = self.candidates.iter().any(|c| c.preds != edges);
         self.candidates.clear();
         if missing {
             for &edge in preds {
@@ -350,48 +346,72 @@ impl Forward {
         }
     }
 
-    /// Gives each candidate its register.
+    /// Gives each candidate its register. Is there a predecessor that has not got one of them in a register?
     #[inline(never)]
-    fn place(&mut self, on: &Input<'_>, header_of: Option<Loop>, edges: u32) {
+    fn place(&mut self, on: &Input<'_>, header_of: Option<Loop>, edges: u32) -> bool {
         let calls_in_loop = header_of.is_some_and(|of| on.loops.loops[of].has_call);
-        let mut candidates = core::mem::take(&mut self.candidates);
-        for phase in 0..3 {
-            for candidate in candidates.iter_mut().filter(|c| !c.is_placed) {
-                let class = usize::from(self.status[candidate.value].class);
-                let free = on.machine.allocatable[class] & !self.regs.occupied[class];
-                let survivors = on.code.survivors[class];
-                let wants_survivor = calls_in_loop && self.status[candidate.value].crosses_call;
-                let reg = match phase {
-                    0 => {
-                        let same = if candidate.preds == edges { candidate.in_all & free } else { 0 };
-                        same_register(same, free, survivors, wants_survivor)
-                    }
-                    1 => {
-                        let hottest = candidate.in_hottest & free;
-                        let mut some = if hottest != 0 { hottest } else { candidate.in_some & free };
-                        if wants_survivor && free & survivors != 0 {
-                            some &= survivors;
-                        }
-                        if some != 0 { lowest(some) } else { NO_REG }
-                    }
-                    _ => {
-                        // (An argument's register, though wished for, is lost at the loop's first call.)
-                        let wish = on.next_uses.wish(candidate.value);
-                        let survives = wish != NO_REG && survivors & bit(wish) != 0;
-                        let hint = if wants_survivor && free & survivors != 0 && !survives { NO_REG } else { wish };
-                        self.pick(on, free, candidate.value, hint, 0)
-                    }
-                };
-                if reg != NO_REG {
-                    candidate.is_placed = true;
-                    self.put(class, reg, candidate.value);
-                    if candidate.is_param {
-                        self.status[candidate.value].last_reg = reg;
-                    }
-                }
+        let candidates = core::mem::take(&mut self.candidates);
+        let mut missing = false;
+        // Those that have no register yet: in each phase, what the one before could do nothing for. There are no more candidates than
+        // registers.
+        let mut left = [0u8; PReg::NUM_INDEX];
+        let mut num_left = 0;
+        for (number, candidate) in (0..).zip(&candidates) {
+            let class = self.class(candidate.value);
+            let free = on.machine.allocatable[class] & !self.regs.occupied[class];
+            let is_missing = candidate.preds != edges;
+            missing |= is_missing;
+            let same = if is_missing { 0 } else { candidate.in_all & free };
+            let wants_survivor = calls_in_loop && self.status[candidate.value].crosses_call;
+            let reg = same_register(same, free, on.code.survivors[class], wants_survivor);
+            if reg == NO_REG {
+                left[num_left] = number;
+                num_left += 1;
+            } else {
+                self.settle(candidate, class, reg);
             }
         }
+        let mut still_left = 0;
+        for index in 0..num_left {
+            let candidate = &candidates[usize::from(left[index])];
+            let class = self.class(candidate.value);
+            let free = on.machine.allocatable[class] & !self.regs.occupied[class];
+            let survivors = on.code.survivors[class];
+            let wants_survivor = calls_in_loop && self.status[candidate.value].crosses_call;
+            let hottest = candidate.in_hottest & free;
+            let mut some = if hottest != 0 { hottest } else { candidate.in_some & free };
+            if wants_survivor && free & survivors != 0 {
+                some &= survivors;
+            }
+            if some == 0 {
+                left[still_left] = left[index];
+                still_left += 1;
+            } else {
+                self.settle(candidate, class, lowest(some));
+            }
+        }
+        for &number in &left[..still_left] {
+            let candidate = &candidates[usize::from(number)];
+            let class = self.class(candidate.value);
+            let free = on.machine.allocatable[class] & !self.regs.occupied[class];
+            let survivors = on.code.survivors[class];
+            let wants_survivor = calls_in_loop && self.status[candidate.value].crosses_call;
+            // (An argument's register, though wished for, is lost at the loop's first call.)
+            let wish = on.next_uses.wish(candidate.value);
+            let survives = wish != NO_REG && survivors & bit(wish) != 0;
+            let hint = if wants_survivor && free & survivors != 0 && !survives { NO_REG } else { wish };
+            let reg = self.pick(on, free, candidate.value, hint, 0);
+            self.settle(candidate, class, reg);
+        }
         self.candidates = candidates;
+        missing
+    }
+
+    fn settle(&mut self, candidate: &Candidate, class: usize, reg: u8) {
+        self.put(class, reg, candidate.value);
+        if candidate.is_param {
+            self.status[candidate.value].last_reg = reg;
+        }
     }
 
     /// Puts the registers at the end of `from` into `at_exit`, by value.
