@@ -26,7 +26,7 @@ use super::wishes::Wishes;
 use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Code, NO_REG, Op, Value, Want, flag};
 use crate::ir::entity::TypedVec;
-use crate::ir::{Block, Inst, Machine, PerClass};
+use crate::ir::{Block, Inst, Machine, PReg, PerClass};
 use alloc::vec::Vec;
 
 /// The distance of a value that has no next use.
@@ -361,27 +361,36 @@ impl NextUses {
     }
 
     /// Steps over one instruction, backwards.
+    #[inline(always)]
     fn inst(&mut self, inst: Inst, flags: u8, ops: &mut [Op], clobbers: PerClass<u64>, at: &mut Point) {
-        let Self { lives, live, wishes, .. } = self;
-        let lives = lives.as_mut_slice();
-        wishes.start_inst(inst);
+        self.wishes.start_inst(inst);
+        if flags & !(flag::DEFINES | flag::TERMINATOR) == 0 {
+            // Nothing here depends on anything else here, so one loop does. (Another one more often than not is as long as a processor
+            // does not expect.)
+            for op in ops.iter_mut().rev() {
+                if op.is_use() {
+                    self.use_op(op, at);
+                } else if op.is_def() {
+                    self.def_op(inst, op, at);
+                }
+            }
+        } else {
+            self.any_inst(inst, flags, ops, clobbers, at);
+        }
+        for c in 0..3 {
+            at.pressure[c] = at.pressure[c].max(at.live[c]);
+        }
+    }
+
+    fn any_inst(&mut self, inst: Inst, flags: u8, ops: &mut [Op], clobbers: PerClass<u64>, at: &mut Point) {
         if flags & flag::DEFINES != 0 {
             for index in 0..ops.len() {
-                let op = ops[index];
-                if !op.is_def() {
-                    continue;
-                }
-                let class = op.class();
-                let life = &mut lives[op.value.index()];
-                let distance = core::mem::replace(&mut life.distance, DEAD);
-                if distance != DEAD {
-                    ops[index].next = (distance + at.start).min(FAR);
-                    life.crosses_call |= life.calls != at.calls;
-                    at.live[class] -= 1;
-                    wishes.avoid_events(inst, life.events, class);
-                }
-                if life.wish != NO_REG {
-                    wishes.at_def(lives, ops, index);
+                let op = &mut ops[index];
+                if op.is_def() && self.def_op(inst, op, at) && op.want == Want::Reuse {
+                    // A two-address input inherits the wish.
+                    let (class, input, hint) = (op.class(), usize::from(op.reg), usize::from(op.hint));
+                    let reg = PReg::from_index(class << PReg::MAX_BITS | hint);
+                    self.wishes.want(self.lives.as_mut_slice(), ops[input].value, reg);
                 }
             }
         }
@@ -392,33 +401,54 @@ impl NextUses {
             }
         }
         if flags & flag::KILLS != 0 {
-            wishes.at_kill(clobbers, ops);
+            self.wishes.at_kill(clobbers, ops);
         }
-        for op in ops.iter_mut().rev() {
-            if !op.is_use() {
-                continue;
-            }
-            let class = op.class();
-            let distance = if op.want == Want::Stack { FAR } else { at.offset };
-            let life = &mut lives[op.value.index()];
-            life.used = true;
-            if life.distance == DEAD {
-                life.distance = distance;
-                life.calls = at.calls;
-                life.events = wishes.num_events();
-                at.live[class] += at.weight(life);
-                at.pressure[class] = at.pressure[class].max(at.live[class]);
-                live.push(op.value);
-            } else {
-                op.next = (life.distance + at.start).min(FAR);
-                life.distance = distance.min(life.distance);
-            }
-            if life.wish != NO_REG && wishes.holds(op.value, class, life.wish) {
-                op.hint = life.wish;
-            }
+        for op in ops.iter_mut().rev().filter(|op| op.is_use()) {
+            self.use_op(op, at);
         }
         if flags & flag::FIXED_USE != 0 {
-            wishes.at_fixed_uses(lives, ops);
+            self.wishes.at_fixed_uses(self.lives.as_mut_slice(), ops);
+        }
+    }
+
+    /// A value begins here. Is there a register that it would like?
+    #[inline(always)]
+    fn def_op(&mut self, inst: Inst, op: &mut Op, at: &mut Point) -> bool {
+        let class = op.class();
+        let life = &mut self.lives[op.value];
+        let distance = core::mem::replace(&mut life.distance, DEAD);
+        if distance != DEAD {
+            op.next = (distance + at.start).min(FAR);
+            life.crosses_call |= life.calls != at.calls;
+            at.live[class] -= 1;
+            self.wishes.avoid_events(inst, life.events, class);
+        }
+        let is_wanted = life.wish != NO_REG && self.wishes.take(op.value, class, life.wish);
+        if is_wanted {
+            op.hint = life.wish;
+        }
+        is_wanted
+    }
+
+    /// A value is used here.
+    #[inline(always)]
+    fn use_op(&mut self, op: &mut Op, at: &mut Point) {
+        let class = op.class();
+        let distance = if op.want == Want::Stack { FAR } else { at.offset };
+        let life = &mut self.lives[op.value];
+        life.used = true;
+        if life.distance == DEAD {
+            life.distance = distance;
+            life.calls = at.calls;
+            life.events = self.wishes.num_events();
+            at.live[class] += at.weight(life);
+            self.live.push(op.value);
+        } else {
+            op.next = (life.distance + at.start).min(FAR);
+            life.distance = distance.min(life.distance);
+        }
+        if life.wish != NO_REG && self.wishes.holds(op.value, class, life.wish) {
+            op.hint = life.wish;
         }
     }
 }

@@ -116,28 +116,22 @@ impl Wishes {
         self.wanted[class] >> reg & 1 != 0 && self.wanted_by[class << 6 | usize::from(reg)] == value
     }
 
+    /// From here on backwards, `value` wants `reg`.
     #[inline]
-    fn want(&mut self, lives: &mut [Life], value: Value, reg: PReg) {
+    pub(super) fn want(&mut self, lives: &mut [Life], value: Value, reg: PReg) {
         self.wanted_by[reg.index()] = value;
         self.wanted[reg.class().index()] |= 1 << reg.hw_enc();
         lives[value.index()].wish = reg.hw_enc() as u8;
     }
 
-    /// The value of definition `index` begins, which has had a wish: it takes it as its hint, and a two-address input inherits it.
-    #[inline]
-    pub(super) fn at_def(&mut self, lives: &mut [Life], ops: &mut [Op], index: usize) {
-        let op = ops[index];
-        let class = op.class();
-        let wish = lives[op.value.index()].wish;
-        if !self.holds(op.value, class, wish) {
-            return;
+    /// `value` begins here. If it still wants `reg`, nobody does any more.
+    #[inline(always)]
+    pub(super) fn take(&mut self, value: Value, class: usize, reg: u8) -> bool {
+        let holds = self.holds(value, class, reg);
+        if holds {
+            self.wanted[class] &= !(1 << reg);
         }
-        ops[index].hint = wish;
-        self.wanted[class] &= !(1 << wish);
-        if op.want == Want::Reuse {
-            let input = ops[usize::from(op.reg)].value;
-            self.want(lives, input, PReg::from_index(class << PReg::MAX_BITS | usize::from(wish)));
-        }
+        holds
     }
 
     /// Marks what is overwritten during the life of a value, defined by `inst`, as better avoided; `first_event` is how many events had
