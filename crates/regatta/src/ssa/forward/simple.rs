@@ -28,15 +28,22 @@ impl Forward {
         }
         let avoid = on.next_uses.wishes.avoid(self.inst);
         let mut read = [0; 3];
-        for (op, place) in ops.iter().zip(places.iter_mut()) {
+        let (mut defs, mut last_def) = (0, 0);
+        for (k, (op, place)) in ops.iter().zip(places.iter_mut()).enumerate() {
             if op.is_use() {
                 self.simple_use(on, op, place, &avoid, &mut read, true)?;
             } else if op.want == Want::Ignored {
                 *place = ignored(*op);
+            } else {
+                (defs, last_def) = (defs + 1, k);
             }
         }
-        if flags & flag::DEFINES != 0 {
-            self.simple_defs(on, ops, places, &read, [0; 3])?;
+        if defs == 1 {
+            let mut defined = [0; 3];
+            return self.simple_def(on, &ops[last_def], &mut places[last_def], &avoid, &read, &mut defined);
+        }
+        if defs != 0 {
+            self.simple_defs(on, ops, places, &avoid, &read, [0; 3])?;
         }
         Ok(())
     }
@@ -83,31 +90,44 @@ impl Forward {
     }
 
     /// Late definitions in registers. Those in `defined` are taken, and those in `read` hold uses.
-    #[inline(always)]
     fn simple_defs(
         &mut self,
         on: &Input<'_>,
         ops: &[Op],
         places: &mut [Allocation],
+        avoid: &PerClass<u32>,
         read: &PerClass<u64>,
         mut defined: PerClass<u64>,
     ) -> Result<(), RegClass> {
-        let avoid = on.next_uses.wishes.avoid(self.inst);
         for (op, place) in ops.iter().zip(places) {
-            if !op.is_def() {
-                continue;
+            if op.is_def() {
+                self.simple_def(on, op, place, avoid, read, &mut defined)?;
             }
-            let class = op.class();
-            if op.want == Want::Reg {
-                let among = on.machine.allocatable[class] & !defined[class];
-                let avoid = u64::from(avoid[class]);
-                self.make_way(on, *op, read[class] | defined[class]);
-                let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
-                defined[class] |= bit(reg);
-                self.define(*op, class, reg, place);
-            }
-            self.drop_if_dead(class, op.value);
         }
+        Ok(())
+    }
+
+    /// One late definition; it is in its place already if it reuses a use's register.
+    #[inline(always)]
+    fn simple_def(
+        &mut self,
+        on: &Input<'_>,
+        op: &Op,
+        place: &mut Allocation,
+        avoid: &PerClass<u32>,
+        read: &PerClass<u64>,
+        defined: &mut PerClass<u64>,
+    ) -> Result<(), RegClass> {
+        let class = op.class();
+        if op.want == Want::Reg {
+            let among = on.machine.allocatable[class] & !defined[class];
+            let avoid = u64::from(avoid[class]);
+            self.make_way(on, *op, read[class] | defined[class]);
+            let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+            defined[class] |= bit(reg);
+            self.define(*op, class, reg, place);
+        }
+        self.drop_if_dead(class, op.value);
         Ok(())
     }
 
@@ -133,6 +153,6 @@ impl Forward {
             Stuck::Bad(_) => RegClass::Int,
         })?;
         self.drop_dead_uses(ops);
-        self.simple_defs(on, ops, places, &claims.read, claims.defined)
+        self.simple_defs(on, ops, places, &avoid, &claims.read, claims.defined)
     }
 }
