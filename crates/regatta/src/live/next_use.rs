@@ -28,6 +28,7 @@ use crate::code::{Code, NO_REG, Op, Value, Want, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass};
 use alloc::vec::Vec;
+use core::hint::select_unpredictable;
 
 /// The distance of a value that has no next use.
 pub(crate) const DEAD: u32 = u32::MAX;
@@ -265,20 +266,23 @@ impl NextUses {
             self.param_distance[param] = if distance == DEAD && life.used { FAR } else { distance };
         }
         let start = self.list.len();
-        let (length, frequency) = (flow.block_len(block), flow.frequencies.of(block));
+        let (length, frequency) = (flow.block_len(block), flow.frequencies.of(block).to_bits());
         let lives = self.lives.as_mut_slice();
+        // Whether a value that was live in the block is live into it is beyond guessing: all are listed, and those that are not are
+        // overwritten by the next.
+        self.list.resize(start + self.live.len(), LiveIn { value: Value::invalid(), distance: DEAD });
+        let mut kept = start;
         for &value in &self.live {
             let life = &mut lives[value.index()];
             let distance = core::mem::replace(&mut life.distance, DEAD);
-            if distance == DEAD {
-                continue;
+            life.use_frequency += f32::from_bits(select_unpredictable(distance < length, frequency, 0));
+            if at.calls != 0 {
+                life.crosses_call |= (distance != DEAD) & (life.calls != at.calls);
             }
-            if distance < length {
-                life.use_frequency += frequency;
-            }
-            life.crosses_call |= at.calls != 0 && life.calls != at.calls;
-            self.list.push(LiveIn { value, distance });
+            self.list[kept] = LiveIn { value, distance };
+            kept += usize::from(distance != DEAD);
         }
+        self.list.truncate(kept);
         let end = (start + self.limit).min(self.list.len());
         if self.list.len() > end {
             self.list[start..].select_nth_unstable_by_key(self.limit, |x| (x.distance, x.value));
