@@ -310,7 +310,8 @@ impl Code {
     pub(crate) fn rename(&mut self, graph: &Graph, alias: impl Fn(Value) -> Value) {
         let num_ops = self.num_ops();
         for op in &mut self.ops.as_mut_slice()[..num_ops] {
-            if op.is_use() {
+            // (What is defined is its own name.)
+            if op.want != Want::Ignored {
                 op.value = alias(op.value);
             }
         }

@@ -173,10 +173,13 @@ impl Forward {
         let def = on.code.values[value].block;
         let mut end = pos;
         // A loop that the value is not made in needs it again in the next iteration.
-        let mut of = on.flow.loops.block_loop(block);
-        while of != Loop::ROOT && !on.flow.order.contains(of, def) {
-            end = on.flow.loop_end(of);
-            of = on.flow.loops.parent(of);
+        let loops = &on.flow.loops;
+        let (of, made_in) = (loops.block_loop(block), loops.block_loop(def));
+        if of != made_in {
+            let common = if made_in == Loop::ROOT { Loop::ROOT } else { loops.nearest_common(of, made_in) };
+            if common != of {
+                end = on.flow.loop_end(loops.at_depth(of, loops.depth(common) + 1));
+            }
         }
         if !on.flow.graph.is_reachable(block) {
             end = EVERYWHERE;
