@@ -141,7 +141,7 @@ impl Forward {
         let preds = on.flow.graph.pred_edges(block);
         let params = on.code.params(block);
         self.clear_registers();
-        let edges = self.gather(on, block);
+        let edges = self.gather(on, block, header_of.is_some());
         if let Some(of) = header_of {
             self.gather_for_loop(on, of);
         }
@@ -167,7 +167,8 @@ impl Forward {
 
     /// Lists what the predecessors have in registers, and the parameters. Returns how many predecessors have been allocated.
     #[inline(never)]
-    fn gather(&mut self, on: &Input<'_>, block: Block) -> u32 {
+    fn gather(&mut self, on: &Input<'_>, block: Block, is_header: bool) -> u32 {
+        let at_hand = self.pos.saturating_add(AT_HAND);
         self.candidates.clear();
         let params = on.code.params(block);
         for &param in params {
@@ -193,6 +194,10 @@ impl Forward {
                 }
                 let mut at = self.status[value].candidate_of;
                 if at == NO_CANDIDATE {
+                    if edges > 1 && next_use >= at_hand && !is_header {
+                        // The first predecessor has not got it, and it is not to be loaded: see `choose`.
+                        continue;
+                    }
                     let def = on.code.values[value];
                     if def.is_param && def.block == block {
                         // Read before its definition, in code that cannot be reached. It is another value from here on.
