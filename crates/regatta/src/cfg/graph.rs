@@ -53,6 +53,8 @@ struct Node {
     preorder: u32,
     rpo: u32,
     parent: Block,
+    /// How many edges lead back here.
+    back_edges: u32,
 }
 
 const NEW: Node = Node {
@@ -63,6 +65,7 @@ const NEW: Node = Node {
     preorder: u32::MAX,
     rpo: u32::MAX,
     parent: Block::invalid(),
+    back_edges: 0,
 };
 
 /// The flow graph of a function: edges, predecessors, depth-first numberings.
@@ -74,6 +77,7 @@ pub(crate) struct Graph {
     preorder: Vec<Block>,
     rpo: Vec<Block>,
     num_reachable: u32,
+    has_back_edges: bool,
     /// The path from a root to the block that the search is at, each with the next edge to follow.
     path: Vec<(Block, u32)>,
 }
@@ -141,7 +145,7 @@ impl Graph {
     fn check_critical_edges(&self, entry: Block) -> Result<(), Error> {
         for (_, &EdgeData { from, to }) in self.edges.iter() {
             let preds = self.nodes[to].pred_start + u32::from(to == entry);
-            if preds > 1 && self.succ_count(from) > 1 {
+            if (preds > 1) & (self.succ_count(from) > 1) {
                 return Err(Error::CriticalEdge { from, to });
             }
         }
@@ -295,6 +299,18 @@ impl Graph {
     pub(crate) fn is_back_edge(&self, edge: Edge) -> bool {
         let EdgeData { from, to } = self.edges[edge];
         self.nodes[from].rpo >= self.nodes[to].rpo
+    }
+
+    /// Is there an edge against reverse postorder?
+    #[inline]
+    pub(crate) fn has_back_edges(&self) -> bool {
+        self.has_back_edges
+    }
+
+    /// How many edges lead to `block` against reverse postorder.
+    #[inline]
+    pub(crate) fn num_back_edges(&self, block: Block) -> u32 {
+        self.nodes[block].back_edges
     }
 }
 

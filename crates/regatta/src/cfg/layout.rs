@@ -77,12 +77,7 @@ impl Order {
             }
         } else {
             for block in graph.blocks() {
-                let edges = graph.pred_edges(block);
-                let back = match loops.is_header(block) {
-                    Some(_) => edges.iter().filter(|&&edge| graph.is_back_edge(edge)).count(),
-                    None => 0,
-                };
-                self.pending[block].held = (edges.len() - back) as u32;
+                self.pending[block].held = graph.pred_edges(block).len() as u32 - graph.num_back_edges(block);
             }
         }
         self.push(loops, graph.entry());

@@ -98,9 +98,11 @@ impl Loops {
         self.side_entries.clear();
         self.loops.push(LoopData { header: Block::invalid(), parent: Loop::ROOT, side_entries: 0 });
         self.block_loop.reset(graph.num_blocks(), Loop::ROOT);
+        if !graph.has_back_edges() {
+            return;
+        }
         for &block in graph.preorder() {
-            let number = graph.rpo_number(block);
-            if graph.preds(block).any(|pred| graph.rpo_number(pred) >= number) {
+            if graph.num_back_edges(block) > 0 {
                 let header = self.loops.push(LoopData { header: block, parent: Loop::ROOT, side_entries: 0 });
                 self.block_loop[block] = header;
             }

@@ -75,10 +75,17 @@ impl Graph {
         }
         self.preds.clear();
         self.preds.resize(end as usize, Edge::invalid());
+        self.has_back_edges = false;
         for (edge, &EdgeData { from, to }) in self.edges.iter().rev() {
             if self.counts(from, to) {
-                self.nodes[to].pred_start -= 1;
-                self.preds[self.nodes[to].pred_start as usize] = edge;
+                let number = self.nodes[from].rpo;
+                let node = &mut self.nodes[to];
+                node.pred_start -= 1;
+                self.preds[node.pred_start as usize] = edge;
+                if number >= node.rpo {
+                    node.back_edges += 1;
+                    self.has_back_edges = true;
+                }
             }
         }
     }
