@@ -340,7 +340,11 @@ impl Forward {
         let status = &self.status;
         self.candidates.retain(|c| {
             let class = usize::from(status[c.value].class);
-            if c.is_param || c.next_use >= beyond_loop || status[c.value].candidate_of != NO_CANDIDATE || !is_tight[class] {
+            if c.is_param
+                || c.next_use >= beyond_loop
+                || status[c.value].candidate_of != NO_CANDIDATE
+                || !is_tight[class]
+            {
                 return true;
             }
             left[class] -= 1;

@@ -141,13 +141,6 @@ impl Forward {
         self.regs.occupied[class] &= !dropped;
     }
 
-    /// Forgets every copy of `value`.
-    #[inline(always)]
-    pub(super) fn drop_value(&mut self, class: usize, value: Value) {
-        let held = core::mem::take(&mut self.status[value].held);
-        self.regs.occupied[class] &= !held;
-    }
-
     #[inline(always)]
     pub(super) fn free_all(&mut self, class: usize, mask: u64) {
         for reg in Bits(mask & self.regs.occupied[class]) {
