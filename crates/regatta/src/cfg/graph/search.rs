@@ -97,7 +97,11 @@ impl Graph {
         let edges_fit = self.edges.iter().all(|(edge, e)| {
             !self.counts(e.from, e.to) || self.is_back_edge(edge) == self.is_search_ancestor(e.to, e.from)
         });
+        let back_fits = self.nodes.keys().rev().skip(1).all(|block| {
+            let back = self.pred_edges(block).iter().filter(|&&edge| self.is_back_edge(edge));
+            back.count() == self.num_back_edges(block) as usize
+        });
         let numbered = self.rpo.len() == self.num_blocks() && self.preorder.len() == self.num_blocks();
-        listed == expected && edges_fit && numbered
+        listed == expected && edges_fit && back_fits && numbered
     }
 }

@@ -10,6 +10,9 @@
 //! - **Block entries** (`entry`). At a join, the values stay in registers that all predecessors have in registers. At a loop
 //!   header, the values used in the loop come first. The registers at the entry of each block and at its exit are recorded; the moves
 //!   on the edges follow from them later.
+//! - **Next uses** are positions. Those of what is live into a block, and used in it, are set when the walk comes there; a value in a
+//!   register of which the block knows nothing is needed by way of a back edge, or not at all. Nothing is reset behind the block: a
+//!   number tells on which visit a next use was set.
 //! - **Instructions** (`inst`) bring their uses into registers, save values from registers that the instruction overwrites, and
 //!   place their definitions. `plan` is the way out for instructions that need nearly all registers.
 //! - **Feedback** (`feedback`). A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register
@@ -22,6 +25,7 @@
 //! each block boundary in time proportional to the registers and to the lists of `live`, both bounded. With feedback, a few times that for
 //! code in loops.
 
+mod defs;
 mod entry;
 mod feedback;
 mod inst;
@@ -29,6 +33,7 @@ mod plan;
 mod registers;
 mod simple;
 mod spills;
+mod uses;
 
 pub(crate) use spills::{EVERYWHERE, Memory, Spill, What};
 
@@ -145,6 +150,23 @@ struct Status {
     class: u8,
     /// Is it live across a call?
     crosses_call: bool,
+}
+
+impl Status {
+    /// Its next use behind this point of its block is at `next`, unless it comes round a back edge sooner.
+    #[inline(always)]
+    fn expect(&mut self, next: u32) {
+        self.next = select_unpredictable(next < self.round, next, self.round);
+    }
+
+    /// If it is not needed any more, it leaves its registers: these. (Half of the values that are used are used no more: a branch would be
+    /// a gamble.)
+    #[inline(always)]
+    fn leave_if_dead(&mut self) -> u64 {
+        let left = select_unpredictable(self.next == DEAD, self.held, 0);
+        self.held ^= left;
+        left
+    }
 }
 
 /// A range of [`Forward::states`].
@@ -474,4 +496,41 @@ fn expected_registers(on: &Input<'_>) -> PerClass<u64> {
         let missing = most.saturating_sub((survivors & !on.machine.dear[c]).count_ones());
         Bits(survivors & on.machine.dear[c]).take(missing as usize).fold(0, |mask, reg| mask | bit(reg))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(next: u32, round: u32) -> Status {
+        Status {
+            held: 0b110,
+            next,
+            round,
+            visit: 0,
+            becomes: Value::invalid(),
+            candidate_of: entry::NO_CANDIDATE,
+            last_reg: NO_REG,
+            def_reg: NO_REG,
+            class: 0,
+            crosses_call: false,
+        }
+    }
+
+    #[test]
+    fn the_sooner_use_counts() {
+        let mut value = status(DEAD, 9);
+        value.expect(7);
+        assert_eq!(value.next, 7);
+        value.expect(DEAD);
+        assert_eq!(value.next, 9);
+    }
+
+    #[test]
+    fn only_the_dead_leave_their_registers() {
+        let mut value = status(9, DEAD);
+        assert_eq!((value.leave_if_dead(), value.held), (0, 0b110));
+        value.expect(DEAD);
+        assert_eq!((value.leave_if_dead(), value.held), (0b110, 0));
+    }
 }

@@ -131,14 +131,10 @@ impl Forward {
         }
     }
 
-    /// Forgets every copy of `value`, if it is not needed any more. (Half of the values that are used are not: a branch would be a
-    /// gamble.)
+    /// Forgets every copy of `value`, if it is not needed any more.
     #[inline(always)]
     pub(super) fn drop_if_dead(&mut self, class: usize, value: Value) {
-        let status = &mut self.status[value];
-        let dropped = select_unpredictable(status.next == DEAD, status.held, 0);
-        status.held ^= dropped;
-        self.regs.occupied[class] &= !dropped;
+        self.regs.occupied[class] &= !self.status[value].leave_if_dead();
     }
 
     #[inline(always)]

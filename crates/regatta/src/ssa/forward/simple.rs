@@ -9,9 +9,7 @@ use super::registers::{bit, lowest, preg};
 use super::{Forward, Input};
 use crate::code::{Op, REUSED, Want, flag};
 use crate::ir::{PerClass, RegClass};
-use crate::live::DEAD;
 use crate::output::Allocation;
-use core::hint::select_unpredictable;
 
 impl Forward {
     /// Early uses and late definitions in registers, and reuse.
@@ -67,12 +65,9 @@ impl Forward {
             status = &mut self.status[op.value];
         }
         let reg = lowest(status.held & ours);
-        status.next = select_unpredictable(op.next < status.round, op.next, status.round);
+        status.expect(op.next);
         if forget {
-            // (Half of the values that are used die there. A branch would be a gamble.)
-            let dropped = select_unpredictable(status.next == DEAD, status.held, 0);
-            status.held ^= dropped;
-            self.regs.occupied[class] &= !dropped;
+            self.regs.occupied[class] &= !status.leave_if_dead();
         }
         *place = Allocation::reg(preg(class, reg));
         read[class] |= bit(reg);
