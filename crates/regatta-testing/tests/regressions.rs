@@ -180,3 +180,8 @@ fn a_use_in_front_of_the_live_range_that_unreachable_code_makes() {
 fn a_stack_slot_that_may_be_allocated() {
     rejected("a_stack_slot_that_may_be_allocated");
 }
+
+#[test]
+fn two_definitions_become_the_same_parameter_in_turn() {
+    allocated("two_definitions_become_the_same_parameter_in_turn");
+}

@@ -148,19 +148,20 @@ impl Forward {
 
     /// If the register that `def` had best be made in holds a value that is to leave it in any case, moves that value there and then:
     /// one move now rather than one now and another later, to bring the definition to where it is wanted. The move comes before the
-    /// instruction: registers that this reads are `settled`, though what is in them may die here.
+    /// instruction: the registers that it has `read` so far are not free, though what is in them may die here, and what is in those that it
+    /// has `defined` does not exist yet.
     #[inline]
-    pub(super) fn make_way(&mut self, on: &Input<'_>, def: Op, settled: u64) {
+    pub(super) fn make_way(&mut self, on: &Input<'_>, def: Op, read: u64, defined: u64) {
         let class = def.class();
         let wish = self.wish_of(&def);
-        if wish == NO_REG || !self.regs.is_occupied(class, wish) {
+        if wish == NO_REG || self.regs.occupied[class] & !defined & bit(wish) == 0 {
             return;
         }
         let there = self.regs.value(class, wish);
         if self.status[there].held != bit(wish) || self.status[there].next == DEAD {
             return;
         }
-        let free = on.machine.allocatable[class] & !settled & !self.regs.occupied[class];
+        let free = on.machine.allocatable[class] & !read & !defined & !self.regs.occupied[class];
         if let Some(to) = self.way_out(on, def, there, free) {
             self.bring(on, there, class, to);
             self.free(class, wish);
