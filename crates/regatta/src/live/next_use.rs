@@ -369,8 +369,7 @@ impl NextUses {
     fn inst(&mut self, inst: Inst, flags: u8, ops: &mut [Op], clobbers: PerClass<u64>, at: &mut Point) {
         self.wishes.start_inst(inst);
         if flags & !(flag::DEFINES | flag::TERMINATOR) == 0 {
-            // Nothing here depends on anything else here, so one loop does. (Another one more often than not is as long as a processor
-            // does not expect.)
+            // Nothing here depends on anything else here, so one loop does: the end of another would be one more thing to guess.
             for op in ops.iter_mut().rev() {
                 if op.is_use() {
                     self.use_op(op, at);

@@ -114,14 +114,11 @@ impl Forward {
         self.entry[block] = self.exit[from];
         if self.exit[from] == self.in_regs {
             for class in CLASSES {
-                let mut dead = 0;
                 for reg in Bits(self.regs.occupied[class]) {
                     let value = self.regs.value(class, reg);
-                    let is_dead = u64::from(self.expect(value) == DEAD) << reg;
-                    self.status[value].held &= !is_dead;
-                    dead |= is_dead;
+                    self.expect_at_entry(value);
+                    self.drop_if_dead(class, value);
                 }
-                self.regs.occupied[class] &= !dead;
             }
             return;
         }
@@ -129,7 +126,7 @@ impl Forward {
         let (start, end) = self.exit[from];
         for index in start as usize..end as usize {
             let InReg { value, reg } = self.states[index];
-            if self.expect(value) != DEAD {
+            if self.expect_at_entry(value) != DEAD {
                 self.put(reg.class().index(), reg.hw_enc() as u8, value);
             }
         }
@@ -149,8 +146,8 @@ impl Forward {
         let missing = self.place(on, header_of, edges);
         self.entry[block] = self.record_state();
         for &param in params {
-            if self.status[param].held != 0 {
-                let status = &mut self.status[param];
+            let status = &mut self.status[param];
+            if status.held != 0 {
                 let reg = lowest(status.held);
                 (status.def_reg, status.last_reg) = (reg, reg);
             }
@@ -188,7 +185,7 @@ impl Forward {
             let (start, end) = self.exit[from];
             for index in start as usize..end as usize {
                 let InReg { value, reg } = self.states[index];
-                let next_use = self.expect(value);
+                let next_use = self.expect_at_entry(value);
                 if next_use == DEAD {
                     continue;
                 }
@@ -290,7 +287,7 @@ impl Forward {
         let mut kept = 0;
         for index in 0..self.candidates.len() {
             let candidate = self.candidates[index];
-            let class = usize::from(self.status[candidate.value].class);
+            let class = self.class(candidate.value);
             let mut stays = room[class] > 0;
             if header_of.is_none() && candidate.is_param && candidate.preds == 0 {
                 // All its arguments are in memory. Reloading them here pays if it is used at once.

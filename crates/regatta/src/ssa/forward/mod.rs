@@ -132,7 +132,7 @@ pub(crate) struct InReg {
 struct Status {
     /// The registers that hold it, by number in its class.
     held: u64,
-    /// The position of its next use from here; see [`Forward::expect`].
+    /// The position of its next use from here; see [`Forward::expect_at_entry`].
     next: u32,
     /// That of its next use by way of the back edge of a loop around this block.
     round: u32,
@@ -470,7 +470,7 @@ impl Forward {
         }
         if let Some(of) = header_of {
             for &LiveIn { value, distance } in on.loops.live_through(of) {
-                let next = self.expect(value);
+                let next = self.expect_at_entry(value);
                 let status = &mut self.status[value];
                 status.next = next.min(start + distance);
                 status.visit = visit;
@@ -481,7 +481,7 @@ impl Forward {
     /// The position of the next use of `value` from the start of this block: what has been found out about the block, or else by way of
     /// a back edge. It is asked of all values that are in registers at the start of the block, and noted.
     #[inline(always)]
-    fn expect(&mut self, value: Value) -> u32 {
+    fn expect_at_entry(&mut self, value: Value) -> u32 {
         let status = &mut self.status[value];
         status.next = select_unpredictable(status.visit == self.visit, status.next, status.round);
         status.next
