@@ -11,20 +11,19 @@
 //! worth holding although it is used in the loop: what a loop within will evict, so that each time round would load it twice. And what
 //! an earlier round found to be lost at a back edge is left out.
 //!
-//! Who stays where: first those whom all predecessors have in the same register, then those who can stay where the hottest
-//! predecessor has them, then the rest.
+//! Who stays where: first those whom all predecessors have in the same register, then those who can stay where most predecessors have
+//! them, weighed by how often control comes from there, then the rest.
 //!
 //! A parameter that gets no register lives in memory, where its arguments are stored on the edges. So does one at a join whose arguments
 //! are all in memory already, unless it is used at once: it can share their slot.
 
+use super::candidates::{Candidate, NO_CANDIDATE};
 use super::registers::{Bits, CLASSES, bit, lowest, preg};
 use super::{Forward, InReg, Input, MOVE_COST, RELOAD_COST};
 use crate::cfg::{Edge, Loop};
-use crate::code::{NO_REG, Value};
+use crate::code::NO_REG;
 use crate::ir::{Block, PReg};
 use crate::live::{DEAD, EXIT_PENALTY, LiveIn};
-
-pub(super) const NO_CANDIDATE: u32 = u32::MAX;
 
 /// A parameter whose arguments are all in memory gets a register if its first use is at most so far away.
 const SOON: u32 = 16;
@@ -40,73 +39,6 @@ const MOST_USES: f32 = 1e6;
 /// live, and not all paths go there. Cost over the corpus, thorough and quick, for 0 to 4: 0.416 and 0.453, 0.410 and 0.447, 0.409 and
 /// 0.446, 0.412 and 0.449, 0.413 and 0.453.
 const HOPE: i32 = 2;
-
-/// A value that might be in a register at the start of a block.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
-    value: Value,
-    next_use: u32,
-    /// By what it is chosen, the lowest first: the next use, but at loop headers.
-    rank: u32,
-    /// Registers that it is in at the end of: every predecessor, some predecessor, the hottest that has it.
-    in_all: u64,
-    in_all_before: u64,
-    in_some: u64,
-    in_hottest: u64,
-    /// How many predecessors have it in a register, how often control comes from them, and from the hottest.
-    preds: u32,
-    /// The number of the last predecessor that was looked at for it.
-    last: u32,
-    frequency: f32,
-    hottest: f32,
-    hottest_pred: u32,
-    is_param: bool,
-}
-
-impl Candidate {
-    fn new(value: Value, next_use: u32, is_param: bool) -> Self {
-        Self {
-            value,
-            next_use,
-            rank: next_use,
-            in_all: !0,
-            in_all_before: 0,
-            in_some: 0,
-            in_hottest: 0,
-            preds: 0,
-            last: 0,
-            frequency: 0.0,
-            hottest: -1.0,
-            hottest_pred: 0,
-            is_param,
-        }
-    }
-
-    /// In predecessor number `pred`, counted from 1, it is in one of the registers `regs`, or in none. A predecessor may be heard of
-    /// several times, register by register.
-    #[inline]
-    fn add_pred(&mut self, pred: u32, regs: u64, frequency: f32) {
-        if self.last != pred {
-            self.last = pred;
-            self.in_all_before = self.in_all;
-            self.in_all = 0;
-            if regs != 0 {
-                self.preds += 1;
-                self.frequency += frequency;
-                if frequency > self.hottest {
-                    self.hottest = frequency;
-                    self.hottest_pred = pred;
-                    self.in_hottest = 0;
-                }
-            }
-        }
-        self.in_all |= self.in_all_before & regs;
-        self.in_some |= regs;
-        if self.hottest_pred == pred {
-            self.in_hottest |= regs;
-        }
-    }
-}
 
 impl Forward {
     /// Sets the registers as they are at the start of a block with one predecessor and no parameters.
@@ -384,8 +316,8 @@ impl Forward {
             let free = on.machine.allocatable[class] & !self.regs.occupied[class];
             let survivors = on.code.survivors[class];
             let wants_survivor = calls_in_loop && self.status[candidate.value].crosses_call;
-            let hottest = candidate.in_hottest & free;
-            let mut some = if hottest != 0 { hottest } else { candidate.in_some & free };
+            let most = candidate.in_most & free;
+            let mut some = if most != 0 { most } else { candidate.in_some & free };
             if wants_survivor && free & survivors != 0 {
                 some &= survivors;
             }

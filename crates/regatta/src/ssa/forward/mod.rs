@@ -25,6 +25,7 @@
 //! each block boundary in time proportional to the registers and to the lists of `live`, both bounded. With feedback, a few times that for
 //! code in loops.
 
+mod candidates;
 mod defs;
 mod entry;
 mod feedback;
@@ -45,8 +46,8 @@ use crate::ir::{Block, Inst, Machine, PReg, PerClass};
 use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses};
 use crate::output::Allocation;
 use alloc::vec::Vec;
+use candidates::{Candidate, NO_CANDIDATE};
 use core::hint::select_unpredictable;
-use entry::Candidate;
 use feedback::Feedback;
 use registers::{Bits, RegFile, bit, preg};
 
@@ -140,7 +141,7 @@ struct Status {
     visit: u32,
     /// The parameter that it becomes over the hottest edge that it becomes one over, a back edge rather than another.
     becomes: Value,
-    /// Its number among the candidates at the entry of a block; [`entry::NO_CANDIDATE`] elsewhere.
+    /// Its number among the candidates at the entry of a block; [`NO_CANDIDATE`] elsewhere.
     candidate_of: u32,
     /// The register that it, a parameter, or a value that becomes it was last in.
     last_reg: u8,
@@ -314,7 +315,7 @@ impl Forward {
             round: DEAD,
             visit: 0,
             becomes: Value::invalid(),
-            candidate_of: entry::NO_CANDIDATE,
+            candidate_of: NO_CANDIDATE,
             last_reg: NO_REG,
             def_reg: NO_REG,
             class: def.class as u8,
@@ -509,7 +510,7 @@ mod tests {
             round,
             visit: 0,
             becomes: Value::invalid(),
-            candidate_of: entry::NO_CANDIDATE,
+            candidate_of: NO_CANDIDATE,
             last_reg: NO_REG,
             def_reg: NO_REG,
             class: 0,
