@@ -202,3 +202,55 @@ fn what_no_register_survives_for_begins_no_dear_one() {
     let registers = output.allocs.iter().filter_map(|place| place.as_reg());
     assert!(registers.clone().count() > 0 && registers.clone().all(|reg| !dear.contains(reg)));
 }
+
+#[test]
+fn what_goes_round_a_loop_keeps_out_of_the_registers_that_it_contests() {
+    // The parameter begins in p0i, which the division in the loop takes both its operand in and its result. One move before the loop
+    // brings it elsewhere; and one brings the dividend, which lives on, to where it is divided.
+    let places = moves(
+        "machine { int preferred p0i-p7i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          op def v1i reg
+          branch -> block1(v0i)
+        block1(v2i):
+          op use v1i fixed(p0i), def v3i fixed(p0i)
+          op def v4i reg, use v3i reg, use v2i reg
+          branch use v4i reg -> block2, block3
+        block2:
+          op def v5i reg, use v2i reg
+          branch -> block1(v5i)
+        block3:
+          ret use v2i reg
+        }",
+    );
+    let branch_to_loop = 2;
+    assert_eq!(places.iter().filter(|&&inst| inst > branch_to_loop).count(), 1, "{places:?}");
+    assert_eq!(places.len(), 2, "{places:?}");
+}
+
+#[test]
+fn a_join_follows_most_of_the_ways_to_it() {
+    // The first way moves what was in p0i, for the sake of what it calls for; the others leave it there.
+    let case = |number| format!("block{number}:\n op def v{number}i reg\n op use v{number}i reg\n branch -> block5\n");
+    let places = moves(&format!(
+        "machine {{ int preferred p0i-p3i, slot 1 }}
+        function {{
+        block0:
+          op def v0i fixed(p0i)
+          branch -> block1, block2, block3, block4
+        block1:
+          op def v1i fixed(p0i)
+          op use v1i reg
+          branch -> block5
+        {}{}{}
+        block5:
+          ret use v0i reg
+        }}",
+        case(2),
+        case(3),
+        case(4)
+    ));
+    assert_eq!(places.len(), 2, "{places:?}");
+}

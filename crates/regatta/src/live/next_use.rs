@@ -212,7 +212,7 @@ impl NextUses {
                 crosses_call: false,
             });
         }
-        self.wishes.reset(code.insts.len() - 1, blocks, avoid);
+        self.wishes.reset(code.insts.len() - 1, blocks, flow.loops.num(), avoid);
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, block);
         }
@@ -295,7 +295,7 @@ impl NextUses {
             }
             self.list.truncate(kept);
         }
-        self.wishes.finish_block(block);
+        self.wishes.finish_block(flow, block);
         self.blocks[block] = BlockLiveness {
             start: start as u32,
             end: end as u32,
@@ -404,13 +404,13 @@ impl NextUses {
             }
         }
         if flags & flag::KILLS != 0 {
-            self.wishes.at_kill(clobbers, ops);
+            self.wishes.at_kill(clobbers, ops, flags & flag::CALL != 0);
         }
         for op in ops.iter_mut().rev().filter(|op| op.is_use()) {
             self.use_op(op, at);
         }
         if flags & flag::FIXED_USE != 0 {
-            self.wishes.at_fixed_uses(self.lives.as_mut_slice(), ops);
+            self.wishes.at_fixed_uses(self.lives.as_mut_slice(), ops, flags & flag::CALL != 0);
         }
     }
 

@@ -10,8 +10,15 @@
 //! lives (the last few such events; the far ones matter less than having a register now). They are preferences among free
 //! registers, never reasons to spill. Registers numbered 32 and up take no part in the avoiding: eight bytes an instruction saved.
 //! The quick setting does without: that costs 0.2 % of the cost.
+//!
+//! Of what lies beyond the block only so much is known as is cheap to know: the registers that each loop *contests*, because some
+//! instruction in it, other than a call, fixes a value to them or overwrites them. (A shift's count, a division's two halves.) A value that
+//! is in such a register all through the loop moves away and back each time round; so loop headers keep what they hold out of them, and
+//! so does a value that is not needed before its block ends. Both settings do. (Calls are another matter: what lives across them has
+//! registers of its own.)
 
 use super::next_use::Life;
+use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Op, Value, Want};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, PReg, PerClass, RegClass};
@@ -34,11 +41,14 @@ pub(crate) struct Wishes {
     /// The events of this block, and how many there were in the blocks before.
     events: Vec<PerClass<u64>>,
     earlier_events: u32,
+    /// What the block contests, and what each loop does.
+    contested_here: PerClass<u64>,
+    contested: TypedVec<Loop, PerClass<u64>>,
 }
 
 impl Wishes {
     /// Starts anew. `avoid`: are there registers to avoid?
-    pub(super) fn reset(&mut self, insts: usize, blocks: usize, avoid: bool) {
+    pub(super) fn reset(&mut self, insts: usize, blocks: usize, loops: usize, avoid: bool) {
         self.avoid.set_len(if avoid { insts } else { 0 }, [0; 3]);
         self.wanted_by.clear();
         self.wanted_by.resize(PReg::NUM_INDEX, Value::invalid());
@@ -46,6 +56,14 @@ impl Wishes {
         self.block_range.reset(blocks, (0, 0));
         self.events.clear();
         self.earlier_events = 0;
+        self.contested_here = [0; 3];
+        self.contested.reset(loops, [0; 3]);
+    }
+
+    /// Registers that instructions of the loop fix a value to or overwrite, calls aside.
+    #[inline(always)]
+    pub(crate) fn contested(&self, of: Loop) -> PerClass<u64> {
+        self.contested[of]
     }
 
     pub(super) fn clear_registers(&mut self) {
@@ -72,8 +90,20 @@ impl Wishes {
         }
     }
 
-    /// Keeps the wishes at the start of `block` for its predecessors.
-    pub(super) fn finish_block(&mut self, block: Block) {
+    /// Keeps the wishes at the start of `block` for its predecessors, and what it contests for the loops around it.
+    pub(super) fn finish_block(&mut self, flow: &FlowGraph, block: Block) {
+        let here = core::mem::take(&mut self.contested_here);
+        let mut of = flow.loops.block_loop(block);
+        // What a loop contests, the loops around it do. So each step adds a register to one, and the walk is short.
+        while (0..3).any(|c| here[c] & !self.contested[of][c] != 0) {
+            for (all, here) in self.contested[of].iter_mut().zip(here) {
+                *all |= here;
+            }
+            if of == Loop::ROOT {
+                break;
+            }
+            of = flow.loops.parent(of);
+        }
         let start = self.inherited.len() as u32;
         for class in RegClass::ALL {
             let mut mask = self.wanted[class.index()];
@@ -139,38 +169,43 @@ impl Wishes {
     #[inline]
     pub(super) fn avoid_events(&mut self, inst: Inst, first_event: u32, class: usize) {
         let Some(avoid) = self.avoid.as_mut_slice().get_mut(inst.index()) else { return };
-        // (A value that lives on behind the block has seen all of the block's events.)
         let seen = first_event.saturating_sub(self.earlier_events) as usize;
+        // (A value that lives on behind the block has seen all of the block's events.)
         let since = seen.max(self.events.len().saturating_sub(EVENTS));
         let mask = self.events[since..].iter().fold(0, |mask, event| mask | event[class]);
         avoid[class] |= mask as u32;
     }
 
     /// An instruction overwrites registers: those it clobbers, and those of its fixed definitions among `ops`.
-    pub(super) fn at_kill(&mut self, clobbers: PerClass<u64>, ops: &[Op]) {
+    pub(super) fn at_kill(&mut self, clobbers: PerClass<u64>, ops: &[Op], is_call: bool) {
         let mut kills = clobbers;
         for op in ops.iter().filter(|op| op.is_def() && op.want == Want::Fixed) {
             kills[op.class()] |= 1 << op.reg;
         }
-        self.event(kills);
+        self.event(kills, is_call);
         for (wanted, kill) in self.wanted.iter_mut().zip(kills) {
             *wanted &= !kill;
         }
     }
 
-    fn event(&mut self, overwritten: PerClass<u64>) {
+    fn event(&mut self, overwritten: PerClass<u64>, is_call: bool) {
+        if !is_call {
+            for (contested, mask) in self.contested_here.iter_mut().zip(overwritten) {
+                *contested |= mask;
+            }
+        }
         if !self.avoid.is_empty() {
             self.events.push(overwritten);
         }
     }
 
     /// The fixed uses among `ops` want their registers.
-    pub(super) fn at_fixed_uses(&mut self, lives: &mut [Life], ops: &[Op]) {
+    pub(super) fn at_fixed_uses(&mut self, lives: &mut [Life], ops: &[Op], is_call: bool) {
         let mut fixed = [0; 3];
         for op in ops.iter().filter(|op| op.is_use() && op.want == Want::Fixed) {
             fixed[op.class()] |= 1 << op.reg;
             self.want(lives, op.value, PReg::from_index(op.class() << PReg::MAX_BITS | usize::from(op.reg)));
         }
-        self.event(fixed);
+        self.event(fixed, is_call);
     }
 }

@@ -7,6 +7,7 @@ use super::{Forward, Input, Loc, LocalMove};
 use crate::code::{NO_REG, Op, OpIndex, Value, Want};
 use crate::live::DEAD;
 use crate::output::Allocation;
+use core::hint::select_unpredictable;
 
 impl Forward {
     /// Step 4: a definition takes over its input's register. If the input lives on, it must be in another one too.
@@ -187,7 +188,7 @@ impl Forward {
     /// A register for a definition; none if it is, or had better be, made on the stack.
     fn place_def(&mut self, on: &Input<'_>, op: Op, among: u64, claims: &Claims) -> Result<Option<u8>, Stuck> {
         let class = op.class();
-        let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
+        let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]) | self.avoid_beyond(&op);
         match op.want {
             Want::Stack => Ok(None),
             Want::Any => {
@@ -207,6 +208,12 @@ impl Forward {
                 reg.map(Some).ok_or_else(|| out_of_registers(on, op.value).into())
             }
         }
+    }
+
+    /// The registers that a definition had best not take for the sake of what comes behind the block: none if its value is needed before.
+    #[inline(always)]
+    pub(super) fn avoid_beyond(&self, def: &Op) -> u64 {
+        select_unpredictable(def.next >= self.block_end, self.contested[def.class()], 0)
     }
 
     fn finish_def(&mut self, op: Op, at: usize, reg: Option<u8>, allocs: &mut [Allocation], claims: &mut Claims) {

@@ -12,7 +12,8 @@
 //! an earlier round found to be lost at a back edge is left out.
 //!
 //! Who stays where: first those whom all predecessors have in the same register, then those who can stay where most predecessors have
-//! them, weighed by how often control comes from there, then the rest.
+//! them, weighed by how often control comes from there, then the rest. At a loop header, nobody stays in a register that the loop contests
+//! ([`crate::live::wishes`]) as long as there are others.
 //!
 //! A parameter that gets no register lives in memory, where its arguments are stored on the edges. So does one at a join whose arguments
 //! are all in memory already, unless it is used at once: it can share their slot.
@@ -288,6 +289,7 @@ impl Forward {
     #[inline(never)]
     fn place(&mut self, on: &Input<'_>, header_of: Option<Loop>, edges: u32) -> bool {
         let calls_in_loop = header_of.is_some_and(|of| on.loops.loops[of].has_call);
+        let contested = header_of.map_or([0; 3], |of| on.next_uses.wishes.contested(of));
         let candidates = core::mem::take(&mut self.candidates);
         let mut missing = false;
         // Those that have no register yet: in each phase, what the one before could do nothing for. There are no more candidates than
@@ -299,7 +301,7 @@ impl Forward {
             let free = on.machine.allocatable[class] & !self.regs.occupied[class];
             let is_missing = candidate.preds != edges;
             missing |= is_missing;
-            let same = if is_missing { 0 } else { candidate.in_all & free };
+            let same = if is_missing { 0 } else { candidate.in_all & free & !contested[class] };
             let wants_survivor = calls_in_loop && self.status[candidate.value].crosses_call;
             let reg = same_register(same, free, on.code.survivors[class], wants_survivor);
             if reg == NO_REG {
@@ -316,6 +318,9 @@ impl Forward {
             let free = on.machine.allocatable[class] & !self.regs.occupied[class];
             let survivors = on.code.survivors[class];
             let wants_survivor = calls_in_loop && self.status[candidate.value].crosses_call;
+            // (What is in a contested register stays there if no other is free.)
+            let uncontested = free & !contested[class];
+            let free = if uncontested != 0 { uncontested } else { free };
             let most = candidate.in_most & free;
             let mut some = if most != 0 { most } else { candidate.in_some & free };
             if wants_survivor && free & survivors != 0 {
@@ -338,7 +343,9 @@ impl Forward {
             let wish = on.next_uses.wish(candidate.value);
             let survives = wish != NO_REG && survivors & bit(wish) != 0;
             let hint = if wants_survivor && free & survivors != 0 && !survives { NO_REG } else { wish };
-            let reg = self.pick(on, free, candidate.value, hint, 0);
+            let stays = if free & !contested[class] == 0 { candidate.in_most & free } else { 0 };
+            let reg =
+                if stays != 0 { lowest(stays) } else { self.pick(on, free, candidate.value, hint, contested[class]) };
             self.settle(candidate, class, reg);
         }
         self.candidates = candidates;

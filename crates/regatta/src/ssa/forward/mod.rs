@@ -229,6 +229,9 @@ pub(crate) struct Forward {
     // Scratch of the steps.
     at_exit: TypedVec<Value, u64>,
     candidates: Vec<Candidate>,
+    /// The position behind the block, and the registers that the innermost loop around it contests.
+    block_end: u32,
+    contested: PerClass<u64>,
     pending: Vec<OpIndex>,
     planned: Vec<Op>,
     before: plan::Before,
@@ -367,6 +370,8 @@ impl Forward {
         self.block = block;
         self.visit += 1;
         self.pos = on.flow.start(block);
+        self.block_end = self.pos + on.flow.block_len(block);
+        self.contested = on.next_uses.wishes.contested(on.flow.loops.block_loop(block));
         self.frequency = on.flow.frequencies.of(block);
         self.leave_loops(on, block);
         let header_of = on.flow.loops.is_header(block);

@@ -116,7 +116,7 @@ impl Forward {
         let class = op.class();
         if op.want == Want::Reg {
             let among = on.machine.allocatable[class] & !defined[class];
-            let avoid = u64::from(avoid[class]);
+            let avoid = u64::from(avoid[class]) | self.avoid_beyond(op);
             self.make_way(on, *op, read[class], defined[class]);
             let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
             defined[class] |= bit(reg);
