@@ -76,7 +76,7 @@ pub(crate) struct Op {
     pub(crate) next: u32,
     /// Where it must be.
     pub(crate) want: Want,
-    /// Bits [`DEF`], [`USE`], [`LATE`], [`REUSED`], and the value's class above them.
+    /// Bits [`DEF`], [`USE`], [`LATE`], [`REUSED`], [`LIVES_OUT`], and the value's class above them.
     pub(crate) role: u8,
     /// For `Fixed`, the register's number in its class; for `Reuse`, an operand; for `Reg`, the base-two logarithm of the
     /// limit (6: any).
@@ -93,7 +93,9 @@ pub(crate) const LATE: u8 = 2;
 pub(crate) const REUSED: u8 = 4;
 /// In [`Op::role`]: the operand reads the value. (One that is ignored does neither.)
 const USE: u8 = 8;
-const CLASS_SHIFT: u32 = 4;
+/// In [`Op::role`], found by liveness: the operand makes a value that lives on behind the block.
+pub(crate) const LIVES_OUT: u8 = 16;
+const CLASS_SHIFT: u32 = 6;
 
 impl Op {
     /// The class of the value, as an index.
@@ -115,6 +117,12 @@ impl Op {
     #[inline(always)]
     pub(crate) fn is_late(self) -> bool {
         self.role & LATE != 0
+    }
+
+    /// Does the operand make a value that lives on behind the block?
+    #[inline(always)]
+    pub(crate) fn lives_out(self) -> bool {
+        self.role & LIVES_OUT != 0
     }
 
     /// The registers, by number in the class, that a `Reg` operand may be in.

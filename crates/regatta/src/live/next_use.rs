@@ -22,9 +22,9 @@
 //! does for correctness depends on a value being reported live, except for parameters, which is why it is noted of each value whether it is used at all.
 //! Thus time and space are linear in instructions and edges.
 
-use super::wishes::Wishes;
+use super::wishes::{LIVE_OUT, Wishes};
 use crate::cfg::{FlowGraph, Loop};
-use crate::code::{Code, NO_REG, Op, Value, Want, flag};
+use crate::code::{Code, LIVES_OUT, NO_REG, Op, Value, Want, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass};
 use alloc::vec::Vec;
@@ -423,6 +423,7 @@ impl NextUses {
         if distance != DEAD {
             op.next = (distance + at.start).min(FAR);
             life.crosses_call |= life.calls != at.calls;
+            op.role |= select_unpredictable(life.events == LIVE_OUT, LIVES_OUT, 0);
             at.live[class] -= 1;
             self.wishes.avoid_events(inst, life.events, class);
         }
@@ -463,6 +464,7 @@ fn reach(lives: &mut [Life], live: &mut Vec<Value>, value: Value, distance: u32,
     if life.distance == DEAD {
         life.distance = distance;
         life.calls = at.calls;
+        life.events = LIVE_OUT;
         at.live[usize::from(life.class)] += at.weight(life);
         live.push(value);
     } else {

@@ -27,6 +27,9 @@ use alloc::vec::Vec;
 /// How many overwriting events of a value's lifetime count.
 const EVENTS: usize = 8;
 
+/// In place of the number of events that had been seen at a value's last use in the block: it lives on behind the block.
+pub(super) const LIVE_OUT: u32 = 0;
+
 /// The state of the walk, and what it found. (What a value wants is in its [`Life`].)
 #[derive(Debug, Default)]
 pub(crate) struct Wishes {
@@ -55,7 +58,7 @@ impl Wishes {
         self.inherited.clear();
         self.block_range.reset(blocks, (0, 0));
         self.events.clear();
-        self.earlier_events = 0;
+        self.earlier_events = LIVE_OUT + 1;
         self.contested_here = [0; 3];
         self.contested.reset(loops, [0; 3]);
     }

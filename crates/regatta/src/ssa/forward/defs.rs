@@ -210,10 +210,10 @@ impl Forward {
         }
     }
 
-    /// The registers that a definition had best not take for the sake of what comes behind the block: none if its value is needed before.
+    /// The registers that a definition had best not take for the sake of what comes behind the block.
     #[inline(always)]
     pub(super) fn avoid_beyond(&self, def: &Op) -> u64 {
-        select_unpredictable(def.next >= self.block_end, self.contested[def.class()], 0)
+        select_unpredictable(def.lives_out(), self.contested[def.class()], 0)
     }
 
     fn finish_def(&mut self, op: Op, at: usize, reg: Option<u8>, allocs: &mut [Allocation], claims: &mut Claims) {

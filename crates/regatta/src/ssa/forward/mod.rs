@@ -229,8 +229,7 @@ pub(crate) struct Forward {
     // Scratch of the steps.
     at_exit: TypedVec<Value, u64>,
     candidates: Vec<Candidate>,
-    /// The position behind the block, and the registers that the innermost loop around it contests.
-    block_end: u32,
+    /// The registers that the innermost loop around the block contests.
     contested: PerClass<u64>,
     pending: Vec<OpIndex>,
     planned: Vec<Op>,
@@ -370,7 +369,6 @@ impl Forward {
         self.block = block;
         self.visit += 1;
         self.pos = on.flow.start(block);
-        self.block_end = self.pos + on.flow.block_len(block);
         self.contested = on.next_uses.wishes.contested(on.flow.loops.block_loop(block));
         self.frequency = on.flow.frequencies.of(block);
         self.leave_loops(on, block);
