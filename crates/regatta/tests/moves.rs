@@ -254,3 +254,73 @@ fn a_join_follows_most_of_the_ways_to_it() {
     ));
     assert_eq!(places.len(), 2, "{places:?}");
 }
+
+#[test]
+fn of_two_ways_to_a_join_it_follows_the_one_that_is_ready_for_the_next_call() {
+    // One way calls, and has moved what lives on to p6i; the other has it where it was. Behind the join is another call.
+    let places = moves(
+        "machine { int preferred p0i-p5i, non_preferred p6i-p8i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          op def v1i reg
+          branch use v1i reg -> block1, block2
+        block1:
+          branch -> block3
+        block2:
+          op clobbers p0i-p5i
+          branch -> block3
+        block3:
+          op use v0i reg clobbers p0i-p5i
+          ret use v0i reg
+        }",
+    );
+    // One on each way, and none behind.
+    assert_eq!(places.len(), 2, "{places:?}");
+}
+
+#[test]
+fn an_argument_is_made_where_its_parameter_will_survive() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, non_preferred p6i-p8i, slot 1 }
+        function {
+        block0:
+          op def v0i reg
+          branch use v0i reg -> block1, block2
+        block1:
+          op def v1i reg
+          branch -> block3(v1i)
+        block2:
+          op def v2i reg
+          branch -> block3(v2i)
+        block3(v3i):
+          op use v3i reg clobbers p0i-p5i
+          ret use v3i reg
+        }",
+    );
+    assert_eq!(places, [] as [usize; 0]);
+}
+
+#[test]
+fn of_two_ways_to_a_join_it_follows_the_one_that_is_where_it_is_wanted() {
+    // What block2 makes in p0i makes v0i leave it for p1i, where it is wanted behind the join.
+    let places = moves(
+        "machine { int preferred p0i-p5i, non_preferred p6i-p8i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          op def v1i reg
+          branch use v1i reg -> block1, block2
+        block1:
+          branch -> block3
+        block2:
+          op def v2i fixed(p0i), use v0i fixed(p1i)
+          op use v2i reg
+          branch -> block3
+        block3:
+          op use v0i fixed(p1i)
+          ret
+        }",
+    );
+    assert_eq!(places.len(), 2, "{places:?}");
+}

@@ -156,7 +156,7 @@ impl NextUses {
         (&self.list[start as usize..used_end as usize], further)
     }
 
-    /// Is the value live across a call?
+    /// Is the value, or a parameter that it becomes, live across a call?
     #[inline(always)]
     pub(crate) fn crosses_call(&self, value: Value) -> bool {
         self.lives[value].crosses_call
@@ -357,7 +357,11 @@ impl NextUses {
             for (&param, &arg) in params.iter().zip(args) {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };
                 if distance != DEAD {
-                    lives[arg.index()].used = true;
+                    let crosses_call = lives[param.index()].crosses_call;
+                    let life = &mut lives[arg.index()];
+                    life.used = true;
+                    // An argument had best be made where the parameter will do.
+                    life.crosses_call |= forward && crosses_call;
                     reach(lives, live, arg, (distance + length).min(FAR), at);
                 }
             }

@@ -22,7 +22,7 @@ pub(super) struct Candidate {
     pub(super) in_some: u64,
     pub(super) in_most: u64,
     /// By how much the predecessors that have it in `in_most` are ahead of those that do not.
-    lead: f32,
+    pub(super) lead: f32,
     /// How many predecessors have it in a register, and how often control comes from them.
     pub(super) preds: u32,
     pub(super) frequency: f32,

@@ -12,7 +12,8 @@
 //! an earlier round found to be lost at a back edge is left out.
 //!
 //! Who stays where: first those whom all predecessors have in the same register, then those who can stay where most predecessors have
-//! them, weighed by how often control comes from there, then the rest. At a loop header, nobody stays in a register that the loop contests
+//! them, weighed by how often control comes from there, or of two that are as good, where they will survive calls or are wanted further on;
+//! then the rest. At a loop header, nobody stays in a register that the loop contests
 //! ([`crate::live::wishes`]) as long as there are others.
 //!
 //! A parameter that gets no register lives in memory, where its arguments are stored on the edges. So does one at a join whose arguments
@@ -325,6 +326,16 @@ impl Forward {
             let mut some = if most != 0 { most } else { candidate.in_some & free };
             if wants_survivor && free & survivors != 0 {
                 some &= survivors;
+            }
+            if candidate.lead <= 0.0 {
+                // Of places that are as good, one that will do across calls, or else the one that it would like.
+                let places = candidate.in_some & free;
+                let wish = on.next_uses.wish(candidate.value);
+                if self.status[candidate.value].crosses_call && places & survivors != 0 {
+                    some = places & survivors;
+                } else if wish != NO_REG && places & bit(wish) != 0 {
+                    some = bit(wish);
+                }
             }
             if some == 0 {
                 left[still_left] = left[index];
