@@ -238,8 +238,7 @@ impl Forward {
             let value = self.regs.value(class, reg);
             let next_use = self.status[value].next;
             let elsewhere = self.status[value].held & !bit(reg) & !on.machine.stack[class];
-            let dies = next_use == DEAD || next_use == self.pos && !self.lives_on(on, value);
-            if elsewhere != 0 && value != but && (elsewhere & !killed != 0 || dies) {
+            if elsewhere != 0 && value != but && (elsewhere & !killed != 0 || self.dies_here(on, value)) {
                 return Some(reg);
             }
             let in_memory = self.spills[value].memory != Memory::Never;
@@ -254,6 +253,13 @@ impl Forward {
             }
         }
         best.map(|(_, reg)| reg)
+    }
+
+    /// Is `value` needed no more behind this instruction?
+    #[inline]
+    fn dies_here(&self, on: &Input<'_>, value: Value) -> bool {
+        let next = self.status[value].next;
+        next == DEAD || next == self.pos && !self.lives_on(on, value)
     }
 
     /// The position of the next call in the block, from this instruction on; [`DEAD`] if there is none.
@@ -285,7 +291,7 @@ impl Forward {
             let value = self.regs.value(class, reg);
             let status = &self.status[value];
             let elsewhere = status.held & !bit(reg) & !on.machine.stack[class];
-            if elsewhere != 0 && (elsewhere & !killed != 0 || status.next == DEAD) {
+            if elsewhere != 0 && (elsewhere & !killed != 0 || self.dies_here(on, value)) {
                 return Some(Victim { reg, next_use: DEAD });
             }
             let in_memory = self.spills[value].memory != Memory::Never;
