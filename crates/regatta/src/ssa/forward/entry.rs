@@ -84,6 +84,10 @@ impl Forward {
             if status.held != 0 {
                 let reg = lowest(status.held);
                 (status.def_reg, status.last_reg) = (reg, reg);
+                let becomes = status.becomes;
+                if becomes.is_valid() && self.status[becomes].last_reg == NO_REG {
+                    self.status[becomes].last_reg = reg;
+                }
             }
         }
         self.candidates.clear();
