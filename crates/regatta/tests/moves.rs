@@ -324,3 +324,26 @@ fn of_two_ways_to_a_join_it_follows_the_one_that_is_where_it_is_wanted() {
     );
     assert_eq!(places.len(), 2, "{places:?}");
 }
+
+#[test]
+fn a_register_that_is_written_in_any_case_costs_nothing_more() {
+    // p3i must be saved, since v3i is made in it. So what has no room in p0i and p1i is made in p3i rather than p2i.
+    let problem = text::parse(
+        "machine { int preferred p0i-p1i, non_preferred p2i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          op def v1i reg, use v0i reg
+          op def v2i reg, use v0i reg, use v1i reg
+          op use v0i reg, use v1i reg, use v2i reg
+          op def v3i fixed(p3i)
+          ret use v3i reg
+        }",
+    )
+    .expect("well-formed")
+    .remove(0);
+    let output = run(&problem.func, &problem.env, &Options::default()).expect("allocatable");
+    let written: std::collections::BTreeSet<_> =
+        output.allocs.iter().filter_map(|place| place.as_reg()).map(|reg| reg.hw_enc()).collect();
+    assert_eq!(written.into_iter().collect::<Vec<_>>(), [0, 1, 3]);
+}

@@ -47,6 +47,7 @@ pub(crate) struct Wishes {
     /// What the block contests, and what each loop does.
     contested_here: PerClass<u64>,
     contested: TypedVec<Loop, PerClass<u64>>,
+    fixed: PerClass<u64>,
 }
 
 impl Wishes {
@@ -61,6 +62,12 @@ impl Wishes {
         self.earlier_events = LIVE_OUT + 1;
         self.contested_here = [0; 3];
         self.contested.reset(loops, [0; 3]);
+        self.fixed = [0; 3];
+    }
+
+    /// Registers that some operand of the function is fixed to.
+    pub(crate) fn fixed(&self) -> PerClass<u64> {
+        self.fixed
     }
 
     /// Registers that instructions of the loop fix a value to or overwrite, calls aside.
@@ -184,6 +191,7 @@ impl Wishes {
         let mut kills = clobbers;
         for op in ops.iter().filter(|op| op.is_def() && op.want == Want::Fixed) {
             kills[op.class()] |= 1 << op.reg;
+            self.fixed[op.class()] |= 1 << op.reg;
         }
         self.event(kills, is_call);
         for (wanted, kill) in self.wanted.iter_mut().zip(kills) {
@@ -207,6 +215,7 @@ impl Wishes {
         let mut fixed = [0; 3];
         for op in ops.iter().filter(|op| op.is_use() && op.want == Want::Fixed) {
             fixed[op.class()] |= 1 << op.reg;
+            self.fixed[op.class()] |= 1 << op.reg;
             self.want(lives, op.value, PReg::from_index(op.class() << PReg::MAX_BITS | usize::from(op.reg)));
         }
         self.event(fixed, is_call);

@@ -492,13 +492,17 @@ impl Forward {
     }
 }
 
-/// The registers in which values live across calls that must be saved for the caller: as many as it takes.
+/// The registers that will have to be saved for the caller: those that operands are fixed to, and as many as it takes for what lives across
+/// calls.
 fn expected_registers(on: &Input<'_>) -> PerClass<u64> {
     core::array::from_fn(|c| {
+        let dear = on.machine.dear[c];
+        let fixed = on.next_uses.wishes.fixed()[c];
         let survivors = on.code.survivors[c];
         let most = on.loops.loops[Loop::ROOT].call_pressure[c];
-        let missing = most.saturating_sub((survivors & !on.machine.dear[c]).count_ones());
-        Bits(survivors & on.machine.dear[c]).take(missing as usize).fold(0, |mask, reg| mask | bit(reg))
+        let missing = most.saturating_sub((survivors & (!dear | fixed)).count_ones());
+        let others = Bits(survivors & dear & !fixed).take(missing as usize);
+        others.fold(fixed & dear, |mask, reg| mask | bit(reg))
     })
 }
 
