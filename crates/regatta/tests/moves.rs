@@ -347,3 +347,33 @@ fn a_register_that_is_written_in_any_case_costs_nothing_more() {
         output.allocs.iter().filter_map(|place| place.as_reg()).map(|reg| reg.hw_enc()).collect();
     assert_eq!(written.into_iter().collect::<Vec<_>>(), [0, 1, 3]);
 }
+
+#[test]
+fn where_a_parameter_and_its_argument_both_live_on_the_argument_stays() {
+    // v0i goes round the outer loop, and begins the count of the inner one, each time.
+    let places = moves(
+        "machine { int preferred p0i-p7i, slot 1 }
+        function {
+        block0:
+          op def v0i fixed(p0i)
+          branch -> block1
+        block1:
+          op use v0i reg
+          branch -> block2(v0i)
+        block2(v1i):
+          op def v2i reg, use v1i reg
+          branch use v2i reg -> block3, block4
+        block3:
+          branch -> block2(v2i)
+        block4:
+          op use v2i reg
+          branch use v2i reg -> block5, block6
+        block5:
+          branch -> block1
+        block6:
+          ret use v0i fixed(p0i)
+        }",
+    );
+    // One on the way into the inner loop.
+    assert_eq!(places.len(), 1, "{places:?}");
+}

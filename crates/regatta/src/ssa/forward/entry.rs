@@ -11,10 +11,10 @@
 //! worth holding although it is used in the loop: what a loop within will evict, so that each time round would load it twice. And what
 //! an earlier round found to be lost at a back edge is left out.
 //!
-//! Who stays where: first those whom all predecessors have in the same register, then those who can stay where most predecessors have
-//! them, weighed by how often control comes from there, or of two that are as good, where they will survive calls or are wanted further on;
-//! then the rest. At a loop header, nobody stays in a register that the loop contests
-//! ([`crate::live::wishes`]) as long as there are others.
+//! Who stays where: first values that all predecessors have in the same register; then parameters, and values that can stay where most
+//! predecessors have them, weighed by how often control comes from there, or of two places that are as good, where they will survive calls
+//! or are wanted further on; then the rest. At a loop header, nobody stays in a register that the loop contests ([`crate::live::wishes`])
+//! as long as there are others.
 //!
 //! A parameter that gets no register lives in memory, where its arguments are stored on the edges. So does one at a join whose arguments
 //! are all in memory already, unless it is used at once: it can share their slot.
@@ -306,7 +306,9 @@ impl Forward {
             let free = on.machine.allocatable[class] & !self.regs.occupied[class];
             let is_missing = candidate.preds != edges;
             missing |= is_missing;
-            let same = if is_missing { 0 } else { candidate.in_all & free & !contested[class] };
+            // Where a parameter and its argument both live on, it is the argument that others expect where it is.
+            let stays = !is_missing && !candidate.is_param;
+            let same = if stays { candidate.in_all & free & !contested[class] } else { 0 };
             let wants_survivor = calls_in_loop && self.status[candidate.value].crosses_call;
             let reg = same_register(same, free, on.code.survivors[class], wants_survivor);
             if reg == NO_REG {
