@@ -162,3 +162,40 @@ fn what_unlikely_blocks_alone_need_is_stored_in_them() {
     assert_eq!(stores_in(FrequencyModel::LoopDepth), [entry.index()]);
     assert_eq!(stores_in(FrequencyModel::Estimated), traps.map(|trap| trap.index()));
 }
+
+#[test]
+fn a_loop_whose_copies_leave_no_register_for_what_lives_through_it_does_not_load_that_each_time_round() {
+    // With four registers: v1i, v2i, v3i, and the copy of v1i that the instruction with two addresses makes, since v1i lives on and v3i is
+    // read as well. v0i lives through the loop.
+    let problem = regatta::text::parse(
+        "machine { int preferred p0i-p3i, slot 1 }
+        function {
+        block0:
+          op def v0i reg
+          op def v1i reg
+          op def v2i reg
+          branch -> block1
+        block1:
+          op def v3i reg, use v2i reg
+          op use v1i reg, def v4i reuse(0), use v3i reg
+          op use v4i reg, use v2i reg
+          branch use v4i reg -> block2, block3
+        block2:
+          branch -> block1
+        block3:
+          ret use v0i reg, use v1i reg
+        }",
+    )
+    .expect("well-formed")
+    .remove(0);
+    for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
+        let options = Options { algorithm, ..Options::default() };
+        let output = run(&problem.func, &problem.env, &options).expect("allocatable");
+        regatta::check::check(&problem.func, &problem.env, &output).expect("correct");
+        let (in_loop, behind) = (4, 9);
+        let loads = output.edits.iter().filter(|(point, regatta::Edit::Move { from, .. })| {
+            from.is_stack() && (in_loop..behind).contains(&point.inst().index())
+        });
+        assert_eq!(loads.count(), 0, "{algorithm:?}");
+    }
+}

@@ -381,40 +381,60 @@ impl NextUses {
                     self.def_op(inst, op, at);
                 }
             }
+            for c in 0..3 {
+                at.pressure[c] = at.pressure[c].max(at.live[c]);
+            }
         } else {
             self.any_inst(inst, flags, ops, clobbers, at);
-        }
-        for c in 0..3 {
-            at.pressure[c] = at.pressure[c].max(at.live[c]);
         }
     }
 
     fn any_inst(&mut self, inst: Inst, flags: u8, ops: &mut [Op], clobbers: PerClass<u64>, at: &mut Point) {
+        // Registers that are needed beside those of what lives in front of the instruction: where a definition takes over the register of
+        // an input that lives on, or a use is fixed to one, a copy is. (A call's arguments go where nothing lives on.) And those needed behind
+        // it, by what lives there or is made for nothing.
+        let (mut beside, mut behind) = ([0; 3], at.live);
         if flags & flag::DEFINES != 0 {
             for index in 0..ops.len() {
-                let op = &mut ops[index];
-                if op.is_def() && self.def_op(inst, op, at) && op.want == Want::Reuse {
+                let op = ops[index];
+                let class = op.class();
+                if !op.is_def() {
+                    continue;
+                }
+                behind[class] += u32::from(self.lives[op.value].distance == DEAD);
+                beside[class] += match op.want {
+                    Want::Reuse => u32::from(self.lives[ops[usize::from(op.reg)].value].distance != DEAD),
+                    _ => u32::from(!op.is_late()),
+                };
+                if self.def_op(inst, &mut ops[index], at) && op.want == Want::Reuse {
                     // A two-address input inherits the wish.
-                    let (class, input, hint) = (op.class(), usize::from(op.reg), usize::from(op.hint));
+                    let (input, hint) = (usize::from(op.reg), usize::from(ops[index].hint));
                     let reg = PReg::from_index(class << PReg::MAX_BITS | hint);
                     self.wishes.want(self.lives.as_mut_slice(), ops[input].value, reg);
                 }
             }
         }
-        if flags & flag::CALL != 0 {
+        let is_call = flags & flag::CALL != 0;
+        if is_call {
             at.calls += 1;
             for c in 0..3 {
                 at.call_pressure[c] = at.call_pressure[c].max(at.live[c]);
             }
         }
         if flags & flag::KILLS != 0 {
-            self.wishes.at_kill(clobbers, ops, flags & flag::CALL != 0);
+            self.wishes.at_kill(clobbers, ops, is_call);
         }
         for op in ops.iter_mut().rev().filter(|op| op.is_use()) {
+            if op.want == Want::Fixed && !is_call {
+                beside[op.class()] += u32::from(self.lives[op.value].distance != DEAD);
+            }
             self.use_op(op, at);
         }
+        for c in 0..3 {
+            at.pressure[c] = at.pressure[c].max(at.live[c] + beside[c]).max(behind[c]);
+        }
         if flags & flag::FIXED_USE != 0 {
-            self.wishes.at_fixed_uses(self.lives.as_mut_slice(), ops, flags & flag::CALL != 0);
+            self.wishes.at_fixed_uses(self.lives.as_mut_slice(), ops, is_call);
         }
     }
 
