@@ -191,11 +191,37 @@ fn a_loop_whose_copies_leave_no_register_for_what_lives_through_it_does_not_load
     for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
         let options = Options { algorithm, ..Options::default() };
         let output = run(&problem.func, &problem.env, &options).expect("allocatable");
-        regatta::check::check(&problem.func, &problem.env, &output).expect("correct");
+        check::check(&problem.func, &problem.env, &output).expect("correct");
         let (in_loop, behind) = (4, 9);
-        let loads = output.edits.iter().filter(|(point, regatta::Edit::Move { from, .. })| {
+        let loads = output.edits.iter().filter(|(point, Edit::Move { from, .. })| {
             from.is_stack() && (in_loop..behind).contains(&point.inst().index())
         });
         assert_eq!(loads.count(), 0, "{algorithm:?}");
     }
+}
+
+#[test]
+fn what_a_join_of_many_ways_has_mostly_in_memory_is_loaded_behind_it() {
+    let ways: String = (2..9).map(|way| format!("block{way}:\n branch -> block9(v0i)\n")).collect();
+    let problem = regatta::text::parse(&format!(
+        "machine {{ int preferred p0i-p3i, slot 1 }}
+        function {{
+        block0:
+          op def v0i stack
+          branch -> block1, block2, block3, block4, block5, block6, block7, block8
+        block1:
+          op def v1i reg
+          branch -> block9(v1i)
+        {ways}
+        block9(v2i):
+          op use v2i reg
+          ret
+        }}"
+    ))
+    .expect("well-formed")
+    .remove(0);
+    let output = run(&problem.func, &problem.env, &Options::default()).expect("allocatable");
+    check::check(&problem.func, &problem.env, &output).expect("correct");
+    let loads = output.edits.iter().filter(|(_, Edit::Move { from, .. })| from.is_stack());
+    assert_eq!(loads.count(), 1);
 }
