@@ -36,6 +36,7 @@ const AT_HAND: u32 = 4;
 
 /// A parameter lives in memory if it would be loaded so many times as often on the ways to a join as behind it: behind a switch, all of
 /// which count as hot as what follows. 2 gives a cost of 0.396 and slots of 0.886, 4 gives 0.396 and 0.885, without is 0.398 and 0.884.
+/// Not where frequencies are estimated: sql.js would execute 5 % more instructions, since few of these ways are taken often.
 /// (The quick setting has not got the exact live ranges that let a parameter share the slot of its arguments: it would copy.)
 const MANY_WAYS: f32 = 4.0;
 
@@ -237,7 +238,8 @@ impl Forward {
                 // All its arguments are in memory. Reloading them here pays if it is used at once.
                 stays &= candidate.next_use - self.pos <= SOON;
             }
-            if on.careful && header_of.is_none() && candidate.is_param && candidate.preds != edges {
+            if on.careful && on.all_ways_count && header_of.is_none() && candidate.is_param && candidate.preds != edges
+            {
                 // Loading it once behind the join pays if it would be loaded on many ways there.
                 stays &= in_all - candidate.frequency <= MANY_WAYS * frequency;
             }
