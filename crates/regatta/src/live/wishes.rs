@@ -14,7 +14,7 @@
 //! Of what lies beyond the block only so much is known as is cheap to know: the registers that each loop *contests*, because some
 //! instruction in it, other than a call, fixes a value to them or overwrites them. (A shift's count, a division's two halves.) A value that
 //! is in such a register all through the loop moves away and back each time round; so loop headers keep what they hold out of them, and
-//! so does a value that is not needed before its block ends. Both settings do. (Calls are another matter: what lives across them has
+//! what lives on behind its block is made in others. Both settings do. (Calls are another matter: what lives across them has
 //! registers of its own.)
 
 use super::next_use::Life;
@@ -47,6 +47,7 @@ pub(crate) struct Wishes {
     /// What the block contests, and what each loop does.
     contested_here: PerClass<u64>,
     contested: TypedVec<Loop, PerClass<u64>>,
+    /// What operands of the function are fixed to.
     fixed: PerClass<u64>,
 }
 

@@ -107,7 +107,7 @@ impl SsaAllocator {
             machine: &machine,
             rounds: if careful { THOROUGH_ROUNDS } else { 0 },
             careful,
-            all_ways_count: frequencies != FrequencyModel::Estimated,
+            all_ways_count: careful && frequencies != FrequencyModel::Estimated,
         };
         self.forward.run(&input, &mut output.allocs)?;
         self.stores.run(&input, &mut self.forward);

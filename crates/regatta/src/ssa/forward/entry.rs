@@ -91,9 +91,7 @@ impl Forward {
                 let reg = lowest(status.held);
                 (status.def_reg, status.last_reg) = (reg, reg);
                 let becomes = status.becomes;
-                if becomes.is_valid() && self.status[becomes].last_reg == NO_REG {
-                    self.status[becomes].last_reg = reg;
-                }
+                self.suggest(becomes, reg);
             }
         }
         self.candidates.clear();
@@ -238,8 +236,7 @@ impl Forward {
                 // All its arguments are in memory. Reloading them here pays if it is used at once.
                 stays &= candidate.next_use - self.pos <= SOON;
             }
-            if on.careful && on.all_ways_count && header_of.is_none() && candidate.is_param && candidate.preds != edges
-            {
+            if on.all_ways_count && header_of.is_none() && candidate.is_param && candidate.preds != edges {
                 // Loading it once behind the join pays if it would be loaded on many ways there.
                 stays &= in_all - candidate.frequency <= MANY_WAYS * frequency;
             }

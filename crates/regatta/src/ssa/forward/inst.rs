@@ -236,8 +236,14 @@ impl Forward {
         status.def_reg = reg;
         let becomes = status.becomes;
         *place = Allocation::reg(preg(class, reg));
-        if becomes.is_valid() {
-            let last = &mut self.status[becomes].last_reg;
+        self.suggest(becomes, reg);
+    }
+
+    /// A value that becomes the parameter `param`, if any, is in `reg`. The first that is decides where others had best be.
+    #[inline(always)]
+    pub(super) fn suggest(&mut self, param: Value, reg: u8) {
+        if param.is_valid() {
+            let last = &mut self.status[param].last_reg;
             if *last == NO_REG {
                 *last = reg;
             }

@@ -64,7 +64,7 @@ pub(crate) struct Input<'a> {
     /// Are values stored as late as possible, and is it found out exactly for how long they need their slots? If not, they are stored where
     /// they are made, and dominators are not known.
     pub(crate) careful: bool,
-    /// Is every way to a join taken to be as likely as its loop depth says, rather than one among many?
+    /// Do loads on all ways to a join add up, each as often as its loop depth says, and can a parameter share the slot of its arguments?
     pub(crate) all_ways_count: bool,
 }
 
