@@ -6,13 +6,14 @@
 //!
 //! What a set occupies is a sorted list of stretches of positions, at first the life in memory of a single value (see [`super::lives`]).
 //! A parameter's slot is also written on each edge into its block, so these positions belong to its set as
-//! well; an argument may only share the slot if these positions, on the edges that pass it, are all that both occupy. An argument that
+//! well; an argument may only share the slot if these positions, on the edges that pass it, are all that both occupy. (So are those on which
+//! the parameter, in its turn, becomes the argument: what goes round a loop by way of a join comes back.) An argument that
 //! comes over many edges is weighed by all of them. Lists are kept short: a set with more than [`MAX_STRETCHES`] takes no more members, and one that must have more is
 //! rounded up to a single stretch. So the pass is linear in the spilled values and the arguments, but for one sort.
 
 use super::forward::{EVERYWHERE, Forward, Input, Memory};
 use super::lives::{Life, Lives};
-use super::stores::Stores;
+use super::stores::{MemoryArg, Stores};
 use crate::code::Value;
 use crate::ir::RegClass;
 use crate::ir::entity::{TypedVec, entity};
@@ -60,7 +61,8 @@ pub(crate) struct SpillSets {
     stretches: Vec<Stretch>,
     merged: Vec<Stretch>,
     by_heat: Vec<Pair>,
-    edges: Vec<u32>,
+    /// The arguments in memory, each with the position of its edge, sorted.
+    by_position: Vec<(u32, u32)>,
     points: Vec<(SpillSet, u32)>,
 }
 
@@ -167,13 +169,13 @@ impl SpillSets {
         // Frequencies are not negative, so their bits order as they do.
         self.by_heat.sort_unstable_by_key(|pair| (!pair.heat.to_bits(), pair.param, pair.arg, pair.at));
         let pairs = core::mem::take(&mut self.by_heat);
+        self.by_position.clear();
+        self.by_position.extend(pairs.iter().map(|pair| (on.flow.edge_position(args[pair.at as usize].edge), pair.at)));
+        self.by_position.sort_unstable();
         for same in pairs.chunk_by(|a, b| (a.param, a.arg) == (b.param, b.arg)) {
             let (a, b) = (self.set_of(same[0].param), self.set_of(same[0].arg));
             if a != b {
-                self.edges.clear();
-                self.edges.extend(same.iter().map(|pair| on.flow.edge_position(args[pair.at as usize].edge)));
-                self.edges.sort_unstable();
-                self.merge(a, b);
+                self.merge(a, b, args);
             }
         }
         self.by_heat = pairs;
@@ -198,8 +200,8 @@ impl SpillSets {
         self.points.clear();
     }
 
-    /// Merges `b` into `a`, if they are never needed at once but at the positions `edges`, where a value of `b` becomes one of `a`.
-    fn merge(&mut self, a: SpillSet, b: SpillSet) {
+    /// Merges `b` into `a`, if they are never needed at once but on edges where a value of one becomes one of the other.
+    fn merge(&mut self, a: SpillSet, b: SpillSet, args: &[MemoryArg]) {
         let (first, second) = (self.sets[a], self.sets[b]);
         let total = (first.end - first.start + second.end - second.start) as usize;
         if total > MAX_STRETCHES || first.class != second.class {
@@ -212,7 +214,7 @@ impl SpillSets {
         let mut end = 0;
         for stretch in &self.merged {
             let overlap = (stretch.from, stretch.to.min(end));
-            let harmless = overlap.0 == overlap.1 && self.edges.binary_search(&overlap.0).is_ok();
+            let harmless = overlap.0 == overlap.1 && self.is_passed_on(a, b, overlap.0, args);
             if overlap.0 <= overlap.1 && !harmless {
                 return;
             }
@@ -220,6 +222,16 @@ impl SpillSets {
         }
         self.parent[b] = a;
         self.replace(a);
+    }
+
+    /// Is an argument of one set passed to a parameter of the other at position `pos`?
+    fn is_passed_on(&self, a: SpillSet, b: SpillSet, pos: u32, args: &[MemoryArg]) -> bool {
+        let first = self.by_position.partition_point(|at| at.0 < pos);
+        self.by_position[first..].iter().take_while(|at| at.0 == pos).any(|&(_, at)| {
+            let MemoryArg { param, arg, .. } = args[at as usize];
+            let sets = (self.set_of(param), self.set_of(arg));
+            sets == (a, b) || sets == (b, a)
+        })
     }
 
     /// Makes the sorted list `merged` that of `set`, joining what touches.
