@@ -107,11 +107,14 @@ impl SsaAllocator {
             machine: &machine,
             rounds: if careful { THOROUGH_ROUNDS } else { 0 },
             careful,
-            all_ways_count: careful && frequencies != FrequencyModel::Estimated,
+            is_estimated: frequencies == FrequencyModel::Estimated,
         };
         self.forward.run(&input, &mut output.allocs)?;
         self.stores.run(&input, &mut self.forward);
         self.sets.run(&input, &self.forward, &self.stores);
+        while self.stores.reconsider(&input, &mut self.forward, &self.sets) {
+            self.sets.run(&input, &self.forward, &self.stores);
+        }
         let shape = lay_out_frame(func, &self.code, &self.sets, &mut self.slots);
         let by = edits::Decisions { forward: &self.forward, stores: &self.stores, sets: &self.sets, shape };
         output.stats = Stats {

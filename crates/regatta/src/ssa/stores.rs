@@ -14,15 +14,19 @@
 //! A value that a branch defines and that is not stored further on is stored at the start of the branch's successors, of the one that
 //! dominates the reloads or of all.
 //!
+//! Parameters are stored on the ways to their block if that is cheaper ([`arrivals`]).
+//!
 //! Then arguments of parameters that live in memory: an argument that is in memory itself is listed as read from memory at its edge,
 //! so that both may share a slot (see [`super::spill_sets`]).
 //!
 //! Cost: for each spilled value at most [`MAX_STEPS`] steps up the dominator tree, and one for each loop beyond, times the registers at
 //! a block's entry.
 
+mod arrivals;
 mod several;
 
-use super::forward::{Forward, Input, Memory, What};
+use super::forward::{Forward, Input, Memory, Notes, What};
+use super::spill_sets::SpillSets;
 use crate::cfg::{Edge, Loop};
 use crate::code::{NO_REG, Value};
 use crate::ir::entity::TypedVec;
@@ -95,19 +99,43 @@ pub(crate) struct Stores {
     /// The number of each parameter among those of its block.
     param_number: TypedVec<Value, u32>,
     several: several::Several,
+    arrivals: arrivals::Arrivals,
+    /// What the forward pass had noted.
+    before: Notes,
 }
 
 impl Stores {
     /// Places the stores of all values that `forward` spilled.
     pub(crate) fn run(&mut self, on: &Input<'_>, forward: &mut Forward) {
+        self.arrivals.start();
+        self.before = forward.be_tentative();
+        self.place(on, forward);
+    }
+
+    /// When it is known who shares slots: places them again if it would have been better to store some parameters otherwise.
+    pub(crate) fn reconsider(&mut self, on: &Input<'_>, forward: &mut Forward, sets: &SpillSets) -> bool {
+        let is_worse = self.arrivals.give_up(forward, |a, b| sets.set_of(a) == sets.set_of(b));
+        if is_worse {
+            forward.take_back(self.before);
+            self.place(on, forward);
+        }
+        is_worse
+    }
+
+    fn place(&mut self, on: &Input<'_>, forward: &mut Forward) {
         self.stores.clear();
         self.memory_args.clear();
         if forward.spilled.is_empty() {
             return;
         }
         self.starts.reset(on.code.values.len(), Start::at(Block::invalid(), 0));
-        self.list_memory_args(on, forward);
         self.several.start(on);
+        self.number_params(on, forward);
+        self.list_memory_args(on, forward);
+        if on.careful {
+            self.keep_in_memory(on, forward);
+        }
+        self.memory_args.sort_unstable_by_key(|arg| (arg.edge, arg.param));
         for index in 0..forward.spilled.len() {
             let value = forward.spilled[index];
             let def = on.code.values[value];
@@ -120,52 +148,86 @@ impl Stores {
         }
     }
 
+    /// Lists the arguments of all parameters that live in memory.
     fn list_memory_args(&mut self, on: &Input<'_>, forward: &mut Forward) {
-        let mut are_numbered = false;
         for index in 0..forward.spilled.len() {
             let param = forward.spilled[index];
-            let def = on.code.values[param];
-            if forward.spills[param].memory != Memory::Born || !def.is_param {
-                continue;
-            }
-            if !core::mem::replace(&mut are_numbered, true) {
-                self.number_params(on);
-            }
-            let number = self.param_number[param] as usize;
-            for &edge in on.flow.graph.pred_edges(def.block) {
-                let arg = on.code.arg(edge, number);
-                let from = on.flow.graph.edge(edge).from;
-                if arg == param {
-                    // It stays where it is, and so its slot must stay its own until here.
-                    forward.note_reload_on_edge(on, param, edge);
-                    continue;
-                }
-                let in_reg = forward.at_exit(from).iter().find(|x| x.value == arg).map(|x| x.reg);
-                let frequency = on.flow.edge_frequency(edge);
-                let arg_def = on.code.values[arg].block;
-                // Already in memory: no store on the edge if both share a slot. Already stored: the same, if the store's block is
-                // not hotter than the edge.
-                let in_memory = match forward.spills[arg].memory {
-                    Memory::Born => true,
-                    Memory::Stored => in_reg.is_none() || on.flow.frequencies.of(arg_def) <= frequency,
-                    Memory::Never => in_reg.is_none(),
-                };
-                if in_memory {
-                    forward.note_reload_on_edge(on, arg, edge);
-                }
-                self.memory_args.push(MemoryArg { edge, param, arg, in_reg, in_memory });
+            if forward.spills[param].memory == Memory::Born && on.code.values[param].is_param {
+                self.list_args_of(on, forward, param);
             }
         }
-        self.memory_args.sort_unstable_by_key(|arg| (arg.edge, arg.param));
     }
 
-    fn number_params(&mut self, on: &Input<'_>) {
+    fn list_args_of(&mut self, on: &Input<'_>, forward: &mut Forward, param: Value) {
+        let number = self.param_number[param] as usize;
+        for &edge in on.flow.graph.pred_edges(on.code.values[param].block) {
+            let arg = on.code.arg(edge, number);
+            let from = on.flow.graph.edge(edge).from;
+            if arg == param {
+                // It stays where it is, and so its slot must stay its own until here.
+                forward.note_reload_on_edge(on, param, edge);
+                continue;
+            }
+            let in_reg = forward.at_exit(from).iter().find(|x| x.value == arg).map(|x| x.reg);
+            let frequency = on.flow.edge_frequency(edge);
+            let arg_def = on.code.values[arg].block;
+            // Already in memory: no store on the edge if both share a slot. Already stored: the same, if the store's block is
+            // not hotter than the edge.
+            let in_memory = match forward.spills[arg].memory {
+                Memory::Born => true,
+                Memory::Stored => in_reg.is_none() || on.flow.frequencies.of(arg_def) <= frequency,
+                Memory::Never => in_reg.is_none(),
+            };
+            if in_memory {
+                forward.note_reload_on_edge(on, arg, edge);
+            }
+            self.memory_args.push(MemoryArg { edge, param, arg, in_reg, in_memory });
+        }
+    }
+
+    /// Numbers the parameters of each block, if any is in memory.
+    fn number_params(&mut self, on: &Input<'_>, forward: &Forward) {
+        if !forward.spilled.iter().any(|&value| on.code.values[value].is_param) {
+            return;
+        }
         self.param_number.reset(on.code.values.len(), 0);
         for block in on.flow.graph.blocks() {
             for (&param, number) in on.code.params(block).iter().zip(0..) {
                 self.param_number[param] = number;
             }
         }
+    }
+
+    /// Stores parameters on the ways to their blocks where that is cheaper than once behind: see [`arrivals`].
+    fn keep_in_memory(&mut self, on: &Input<'_>, forward: &mut Forward) {
+        if self.arrivals.is_first_try() {
+            let mut arrivals = core::mem::take(&mut self.arrivals);
+            for &param in &forward.spilled {
+                if forward.spills[param].memory == Memory::Stored && on.code.values[param].is_param {
+                    let number = self.param_number[param];
+                    arrivals.add(on, forward, param, number, || self.cost_behind(on, forward, param));
+                }
+            }
+            self.arrivals = arrivals;
+        }
+        self.arrivals.choose(forward);
+        for arg in &mut self.memory_args {
+            if !arg.in_memory && forward.spills[arg.arg].memory == Memory::Born {
+                arg.in_memory = true;
+                forward.note_reload_on_edge(on, arg.arg, arg.edge);
+            }
+        }
+        let arrivals = core::mem::take(&mut self.arrivals);
+        for param in arrivals.chosen() {
+            self.list_args_of(on, forward, param);
+        }
+        self.arrivals = arrivals;
+    }
+
+    /// What the stores of a value behind its definition cost.
+    fn cost_behind(&mut self, on: &Input<'_>, forward: &Forward, value: Value) -> f32 {
+        let single = on.flow.frequencies.best_guess(self.coldest(on, forward, value));
+        if self.several.run(on, forward, value, single) { self.several.cost } else { single }
     }
 
     /// Stores `value` at the cheapest point, the last of several.

@@ -119,6 +119,11 @@ impl Feedback {
         self.learning != 0
     }
 
+    /// What is done from here on, behind all loops, might be rolled back.
+    pub(super) fn keep_journal(&mut self) {
+        self.learning += 1;
+    }
+
     /// Does the header of the loop count only on registers that survive its calls?
     pub(super) fn is_cautious(&self, of: Loop) -> bool {
         self.plans[of].cautious

@@ -36,7 +36,7 @@ mod simple;
 mod spills;
 mod uses;
 
-pub(crate) use spills::{EVERYWHERE, Memory, Spill, What};
+pub(crate) use spills::{EVERYWHERE, Memory, Notes, Spill, What};
 
 use crate::Error;
 use crate::cfg::{Edge, FlowGraph, Loop};
@@ -64,8 +64,8 @@ pub(crate) struct Input<'a> {
     /// Are values stored as late as possible, and is it found out exactly for how long they need their slots? If not, they are stored where
     /// they are made, and dominators are not known.
     pub(crate) careful: bool,
-    /// Do loads on all ways to a join add up, each as often as its loop depth says, and can a parameter share the slot of its arguments?
-    pub(crate) all_ways_count: bool,
+    /// Are frequencies estimated where it matters? Those by the depth of loops are then taken less seriously.
+    pub(crate) is_estimated: bool,
 }
 
 impl Input<'_> {

@@ -57,6 +57,13 @@ pub(crate) enum What {
     Forgotten(PReg),
 }
 
+/// How much has been noted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Notes {
+    spilled: usize,
+    events: usize,
+}
+
 /// An event in a chain, one for each value.
 #[derive(Clone, Copy, Debug)]
 struct Link {
@@ -220,6 +227,26 @@ impl Forward {
         if self.feedback.may_roll_back() {
             self.journal.push((value, self.spills[value]));
         }
+    }
+
+    /// `value`, so far [`Memory::Stored`], is made in its slot, or the other way round.
+    pub(crate) fn change_memory(&mut self, value: Value, memory: Memory) {
+        self.journal(value);
+        self.spills[value].memory = memory;
+    }
+
+    /// From here on, what is noted may be taken back: by the passes behind this one.
+    pub(crate) fn be_tentative(&mut self) -> Notes {
+        self.journal.clear();
+        self.feedback.keep_journal();
+        Notes { spilled: self.spilled.len(), events: self.events.len() }
+    }
+
+    /// Takes back what was noted since `before`.
+    pub(crate) fn take_back(&mut self, before: Notes) {
+        self.roll_back_spills(0);
+        self.spilled.truncate(before.spilled);
+        self.events.truncate(before.events);
     }
 
     /// Takes back what was noted since the journal had `length` entries.

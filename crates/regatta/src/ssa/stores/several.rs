@@ -52,6 +52,8 @@ pub(super) struct Several {
     by_position: Vec<u32>,
     /// The blocks to store the value in, in the order of positions.
     pub(super) chosen: Vec<Block>,
+    /// What the stores there cost.
+    pub(super) cost: f32,
     steps_left: usize,
 }
 
@@ -127,6 +129,7 @@ impl Several {
                 if is_read || below >= limit {
                     return false;
                 }
+                self.cost = below;
                 continue;
             }
             let can_be_stored =
