@@ -25,7 +25,7 @@ entity! {
     pub(crate) struct SpillSet, "set"
 }
 
-const MAX_STRETCHES: usize = 64;
+const MAX_STRETCHES: usize = 256;
 
 /// A spill set.
 #[derive(Clone, Copy, Debug)]

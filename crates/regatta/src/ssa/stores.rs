@@ -132,7 +132,7 @@ impl Stores {
         self.several.start(on);
         self.number_params(on, forward);
         self.list_memory_args(on, forward);
-        if on.careful {
+        if on.careful && !on.flow.frequencies.is_by_depth() {
             self.keep_in_memory(on, forward);
         }
         self.memory_args.sort_unstable_by_key(|arg| (arg.edge, arg.param));
