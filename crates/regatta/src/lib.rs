@@ -235,13 +235,14 @@ pub enum FrequencyModel {
     /// branch.
     #[default]
     LoopDepth,
-    /// The same where registers are assigned, but that the many ways to a block behind a switch do not add up; where
-    /// spilled values are stored, once or at several points, is decided by an estimate of the flow of control, between
-    /// 10⁻⁹ and 10⁶ times for each time that the function is executed. A branch shares its frequency out among its successors: those that call get less than those that do
+    /// The same where registers are assigned, but that the many ways to a block behind a switch do not add up, and that
+    /// a way that calls does not decide for others. Where spilled values are stored, once or at several points, is
+    /// decided by an estimate of the flow of control, between 10⁻⁹ and 10⁶ times for each time that the function is
+    /// executed. A branch shares its frequency out among its successors: those that call get less than those that do
     /// not, those that leave a loop less than those that do not, and those at whose end the program is over almost
     /// nothing. A loop is executed ten times each time that it is entered. Fewer stores are executed so, and there may
-    /// be more of them in the code. [`Algorithm::Thorough`] alone knows this model (and so [`Algorithm::Best`], in
-    /// part); for functions in which a loop has several entries, it is `LoopDepth`.
+    /// be more of them in the code. [`Algorithm::Thorough`] alone makes the estimate (and so [`Algorithm::Best`], in
+    /// part), and not for functions in which a loop has several entries.
     Estimated,
 }
 

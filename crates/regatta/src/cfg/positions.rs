@@ -89,7 +89,18 @@ impl FlowGraph {
 
     /// How often control takes the edge.
     pub(crate) fn edge_frequency(&self, edge: Edge) -> f32 {
+        self.frequencies.of(self.block_of_moves(edge))
+    }
+
+    /// The same, or the estimate if there is one.
+    pub(crate) fn edge_best_guess(&self, edge: Edge) -> f32 {
+        self.frequencies.best_guess(self.block_of_moves(edge))
+    }
+
+    /// The block that the moves of the edge are in.
+    #[inline]
+    fn block_of_moves(&self, edge: Edge) -> Block {
         let data = self.graph.edge(edge);
-        self.frequencies.of(if self.moves_at_target(edge) { data.to } else { data.from })
+        if self.moves_at_target(edge) { data.to } else { data.from }
     }
 }

@@ -112,7 +112,7 @@ impl SsaAllocator {
         self.forward.run(&input, &mut output.allocs)?;
         self.stores.run(&input, &mut self.forward);
         self.sets.run(&input, &self.forward, &self.stores);
-        while self.stores.reconsider(&input, &mut self.forward, &self.sets) {
+        if self.stores.reconsider(&input, &mut self.forward, &self.sets) {
             self.sets.run(&input, &self.forward, &self.stores);
         }
         let shape = lay_out_frame(func, &self.code, &self.sets, &mut self.slots);

@@ -108,21 +108,23 @@ impl Stores {
     /// Places the stores of all values that `forward` spilled.
     pub(crate) fn run(&mut self, on: &Input<'_>, forward: &mut Forward) {
         self.arrivals.start();
-        self.before = forward.be_tentative();
-        self.place(on, forward);
+        if may_keep_in_memory(on) {
+            self.before = forward.be_tentative();
+        }
+        self.place(on, forward, true);
     }
 
-    /// When it is known who shares slots: places them again if it would have been better to store some parameters otherwise.
+    /// Once it is known who shares slots: places them again if it would have been better to store some parameters otherwise.
     pub(crate) fn reconsider(&mut self, on: &Input<'_>, forward: &mut Forward, sets: &SpillSets) -> bool {
         let is_worse = self.arrivals.give_up(forward, |a, b| sets.set_of(a) == sets.set_of(b));
         if is_worse {
             forward.take_back(self.before);
-            self.place(on, forward);
+            self.place(on, forward, false);
         }
         is_worse
     }
 
-    fn place(&mut self, on: &Input<'_>, forward: &mut Forward) {
+    fn place(&mut self, on: &Input<'_>, forward: &mut Forward, is_first: bool) {
         self.stores.clear();
         self.memory_args.clear();
         if forward.spilled.is_empty() {
@@ -132,8 +134,8 @@ impl Stores {
         self.several.start(on);
         self.number_params(on, forward);
         self.list_memory_args(on, forward);
-        if on.careful && !on.flow.frequencies.is_by_depth() {
-            self.keep_in_memory(on, forward);
+        if may_keep_in_memory(on) {
+            self.keep_in_memory(on, forward, is_first);
         }
         self.memory_args.sort_unstable_by_key(|arg| (arg.edge, arg.param));
         for index in 0..forward.spilled.len() {
@@ -185,9 +187,11 @@ impl Stores {
         }
     }
 
-    /// Numbers the parameters of each block, if any is in memory.
+    /// Numbers the parameters of each block, if anybody will ask.
     fn number_params(&mut self, on: &Input<'_>, forward: &Forward) {
-        if !forward.spilled.iter().any(|&value| on.code.values[value].is_param) {
+        let is_asked = |memory| memory == Memory::Born || may_keep_in_memory(on);
+        let mut spilled = forward.spilled.iter();
+        if !spilled.any(|&value| on.code.values[value].is_param && is_asked(forward.spills[value].memory)) {
             return;
         }
         self.param_number.reset(on.code.values.len(), 0);
@@ -199,8 +203,8 @@ impl Stores {
     }
 
     /// Stores parameters on the ways to their blocks where that is cheaper than once behind: see [`arrivals`].
-    fn keep_in_memory(&mut self, on: &Input<'_>, forward: &mut Forward) {
-        if self.arrivals.is_first_try() {
+    fn keep_in_memory(&mut self, on: &Input<'_>, forward: &mut Forward, is_first: bool) {
+        if is_first {
             let mut arrivals = core::mem::take(&mut self.arrivals);
             for &param in &forward.spilled {
                 if forward.spills[param].memory == Memory::Stored && on.code.values[param].is_param {
@@ -307,6 +311,11 @@ impl Stores {
         let first = if first == u32::MAX { on.flow.start(def.block) } else { first };
         Start { block: def.block, pos: u32::MAX, first }
     }
+}
+
+/// Might parameters be stored on the ways to their blocks? (Where stores are late, and frequencies more than depth: see [`arrivals`].)
+fn may_keep_in_memory(on: &Input<'_>) -> bool {
+    on.careful && !on.flow.frequencies.is_by_depth()
 }
 
 /// The last chance to store `value` in `block`, which defines it or which it enters in a register: in front of the instruction that

@@ -11,23 +11,19 @@
 //! others are worth it among themselves.
 //!
 //! Whether two values can share a slot is known only when all lives in memory are. What turns out not to pay then is given up as well, and
-//! the choice made again.
+//! the choice made once more.
 //!
 //! Where frequencies are no more than the depth of loops, each way round counts like the header, and there is next to nothing to gain: over
-//! the corpus, cost 0.3957 rather than 0.3960, for 2 % more time. So nothing is done there.
+//! the corpus, cost 0.3957 rather than 0.3959, for 2 % more time. So nothing is done there.
 //!
 //! Cost: linear in the arguments of parameters that need memory, each looked for once among the registers at the end of a block.
 
-use crate::cfg::Edge;
 use crate::code::Value;
 use crate::ssa::forward::{Forward, Input, Memory};
 use alloc::vec::Vec;
 
 /// How often parameters are looked at, at most, to give up those that do not pay. What is left then may be a store too many.
 const PASSES: usize = 4;
-
-/// How often the choice is made again without those parameters that cannot share the slots of their arguments.
-const TRIES: usize = 1;
 
 /// What a store weighs for its place in the code, in executions a call. In Wasmtime, esbuild executes 0.949 of Ion's instructions with
 /// it, 0.938 without, and 0.961 with 0.15; and its code is larger by 2.0, 4.3 and 1.1 % than if nothing were stored so.
@@ -59,7 +55,6 @@ struct Arg {
 pub(super) struct Arrivals {
     list: Vec<Arrival>,
     args: Vec<Arg>,
-    tries: usize,
 }
 
 impl Arrivals {
@@ -67,12 +62,6 @@ impl Arrivals {
     pub(super) fn start(&mut self) {
         self.list.clear();
         self.args.clear();
-        self.tries = 0;
-    }
-
-    /// Are the parameters still to be added?
-    pub(super) fn is_first_try(&self) -> bool {
-        self.tries == 0
     }
 
     /// Adds `param`, which is number `number` among those of its block, if some argument might be in memory already. `behind` says
@@ -104,7 +93,7 @@ impl Arrivals {
                 Memory::Stored => on.code.values[value].is_param || is_loaded,
                 Memory::Born => true,
             };
-            let cost = (frequency(on, edge) + CODE_SIZE) * if is_loaded { 2.0 } else { 1.0 };
+            let cost = (on.flow.edge_best_guess(edge) + CODE_SIZE) * if is_loaded { 2.0 } else { 1.0 };
             self.args.push(Arg { value, cost, is_loaded });
         }
         if may_pay {
@@ -141,12 +130,8 @@ impl Arrivals {
         }
     }
 
-    /// Gives up what does not pay, now that it is known which values share a slot. Is there anything, and to be tried without?
+    /// Gives up what does not pay, now that it is known which values share a slot. Is there anything?
     pub(super) fn give_up(&mut self, forward: &Forward, share: impl Fn(Value, Value) -> bool) -> bool {
-        self.tries += 1;
-        if self.tries > TRIES {
-            return false;
-        }
         let before = self.list.len();
         let args = &self.args;
         self.list.retain(|arrival| {
@@ -168,9 +153,4 @@ fn cost(forward: &Forward, args: &[Arg], arrival: &Arrival, shares: impl Fn(Valu
         is_in_memory && shares(arg.value)
     };
     args[start as usize..end as usize].iter().filter(|arg| !is_free(arg)).map(|arg| arg.cost).sum()
-}
-
-fn frequency(on: &Input<'_>, edge: Edge) -> f32 {
-    let data = on.flow.graph.edge(edge);
-    on.flow.frequencies.best_guess(if on.flow.moves_at_target(edge) { data.to } else { data.from })
 }
