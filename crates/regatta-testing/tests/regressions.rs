@@ -185,3 +185,8 @@ fn a_stack_slot_that_may_be_allocated() {
 fn two_definitions_become_the_same_parameter_in_turn() {
     allocated("two_definitions_become_the_same_parameter_in_turn");
 }
+
+#[test]
+fn an_unreachable_loop_reads_and_makes_parts_of_one_bundle() {
+    allocated("an_unreachable_loop_reads_and_makes_parts_of_one_bundle");
+}

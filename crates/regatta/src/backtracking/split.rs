@@ -70,7 +70,8 @@ pub(crate) fn choose(
     }
     let here = points.cut_frequency(conflict);
     let (before, frequency) = coldest(points, points.cut_at_or_after(start.plus(1)), conflict, Prefer::Late);
-    if frequency < here {
+    // (The conflict may lie between two live ranges of the instruction at the start, and have no cut before it.)
+    if before <= conflict && frequency < here {
         let around = uses_around(ranges, before, live);
         let keep_until = if around.last.is_some() { before } else { start };
         return Split { keep_until, resume_at: before };
