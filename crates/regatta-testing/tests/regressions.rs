@@ -190,3 +190,8 @@ fn two_definitions_become_the_same_parameter_in_turn() {
 fn an_unreachable_loop_reads_and_makes_parts_of_one_bundle() {
     allocated("an_unreachable_loop_reads_and_makes_parts_of_one_bundle");
 }
+
+#[test]
+fn unreachable_code_uses_what_is_made_in_a_slot_behind() {
+    allocated("unreachable_code_uses_what_is_made_in_a_slot_behind");
+}

@@ -256,6 +256,7 @@ impl LiveRanges {
             entry: Points::entry(flow, block),
             exit: Points::exit(flow, block),
             frequency: flow.frequencies.of(block),
+            can_be_reached: flow.graph.is_reachable(block),
         };
         let first = flow.graph.first(block);
         for inst in (first.0..flow.graph.end(block).0).rev() {
@@ -566,9 +567,10 @@ impl LiveRanges {
             _ => NO_LIMIT,
         };
         let (from, to, kind, weight) = if fixed.is_some() || op.want == Want::Stack {
-            // Not live here, a value may still be live in code that cannot be reached. Then its slot is written all the
-            // same, and nothing that lives across is to share it.
-            if !was_live && (op.want != Want::Stack || next == walk.exit || self.head[op.value].is_invalid()) {
+            // Not live here, a value may still be live in code that cannot be reached, behind this or (if this cannot be reached
+            // either) before. Then its slot is written all the same, and nothing that lives across is to share it.
+            let is_dead = self.head[op.value].is_invalid() && walk.can_be_reached;
+            if !was_live && (op.want != Want::Stack || next == walk.exit || is_dead) {
                 return;
             }
             if fixed.is_some() || next == walk.exit {
@@ -679,4 +681,5 @@ struct Walk<'a> {
     entry: Point,
     exit: Point,
     frequency: f32,
+    can_be_reached: bool,
 }
