@@ -199,19 +199,17 @@ impl NextUses {
         self.blocks.reset(blocks, BlockLiveness::default());
         self.param_distance.set_len(values, DEAD);
         self.lives.clear();
-        for (_, def) in code.values.iter() {
-            self.lives.push(Life {
-                distance: DEAD,
-                calls: 0,
-                events: 0,
-                use_frequency: 0.0,
-                born: flow.order.position(def.block),
-                class: def.class as u8,
-                wish: NO_REG,
-                used: false,
-                crosses_call: false,
-            });
-        }
+        self.lives.extend(code.values.iter().map(|(_, def)| Life {
+            distance: DEAD,
+            calls: 0,
+            events: 0,
+            use_frequency: 0.0,
+            born: flow.order.position(def.block),
+            class: def.class as u8,
+            wish: NO_REG,
+            used: false,
+            crosses_call: false,
+        }));
         self.wishes.reset(code.insts.len() - 1, blocks, flow.loops.num(), avoid);
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, block);
