@@ -299,6 +299,18 @@ impl Forward {
         }
     }
 
+    /// Would the header of `of` decide differently if it counted only on registers that survive the loop's calls?
+    pub(super) fn caution_matters(&self, on: &Input<'_>, of: Loop) -> bool {
+        let room = core::array::from_fn(|c| on.machine.allocatable[c].count_ones() as i32);
+        let left = |of: Loop, cautious: bool| room_through(on, of, room, cautious).map(|left| left.max(0));
+        let changes = |of: Loop| left(of, true) != left(of, false);
+        let may_be_looked_at_anew = |inner: Loop| {
+            let info = on.loops.loops[inner];
+            info.has_call && ((0..3).any(|c| info.pressure[c] as i32 <= room[c]) || changes(inner))
+        };
+        on.loops.loops[of].has_call && (changes(of) || on.loops.inner(of).any(may_be_looked_at_anew))
+    }
+
     /// Gives each candidate its register. Is there a predecessor that has not got one of them in a register?
     #[inline(never)]
     fn place(&mut self, on: &Input<'_>, header_of: Option<Loop>, edges: u32) -> bool {

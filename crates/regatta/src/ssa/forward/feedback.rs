@@ -4,10 +4,11 @@
 //! each iteration; a value that has been evicted by then is reloaded on the back edge, for nothing if nobody wanted it in between. So
 //! it had better not been in a register at the header. The forward pass only finds that out when it has walked the loop. If what was so
 //! lost weighs enough, everything since the header is rolled back and the loop allocated again with these values left out; up to
-//! [`Input::rounds`] times, and the cheapest attempt counts.
+//! [`Input::rounds`] times, and the cheapest attempt counts. Nor is the room that they leave for values that were not at the header: those
+//! would mostly be lost in turn.
 //!
 //! The first attempt lets the header count on every register, though calls in the loop will take some of them. If that loses much, a
-//! cautious one counts only on those that survive; learning goes on from the better of the two.
+//! cautious one, should it decide differently, counts only on those that survive; learning goes on from the better of the two.
 //!
 //! Loops are judged one by one, from the inside out: a loop learns while the loops around it are in their first attempt. When
 //! one of these is allocated again, the loops within keep what they have learnt.
@@ -20,6 +21,7 @@ use crate::cfg::Loop;
 use crate::code::Value;
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, PerClass};
+use crate::live::EXIT_PENALTY;
 use alloc::vec::Vec;
 
 /// Reloads lost at back edges must weigh this part of a loop's cost for it to be allocated again. Over the corpus, 0.05 gives a cost of
@@ -258,7 +260,8 @@ impl Forward {
         let learnt = if attempt == Attempt::Cautious && !is_best {
             Some(nest.learnt)
         } else if may_go_on {
-            self.feedback.learn(of, frequency, &nest.mark, cost)
+            let learnt = self.feedback.learn(of, frequency, &nest.mark, cost);
+            learnt.map(|learnt| self.leave_out_others(on, of, learnt))
         } else {
             None
         };
@@ -266,7 +269,7 @@ impl Forward {
             return (!is_best).then_some((nest.best.1, Attempt::Last));
         };
         Some(match attempt {
-            Attempt::First if on.loops.loops[of].has_call => {
+            Attempt::First if self.caution_matters(on, of) => {
                 nest.learnt = excluded;
                 (Plan { cautious: true, ..plan }, Attempt::Cautious)
             }
@@ -275,6 +278,21 @@ impl Forward {
             Attempt::Learning(left) => (Plan { excluded, ..plan }, Attempt::Learning(left - 1)),
             Attempt::Only | Attempt::Last => return None,
         })
+    }
+
+    /// Adds to what has just been learnt to be left out of the header of `of` whatever is used in the loop but was not at the header.
+    fn leave_out_others(&mut self, on: &Input<'_>, of: Loop, learnt: StateRange) -> StateRange {
+        let Self { feedback: Feedback { excluded, .. }, excluded_at, states, entry, .. } = self;
+        let (first, last) = entry[on.flow.loops.header(of)];
+        let here = &states[first as usize..last as usize];
+        let (start, end) = (learnt.0 as usize, learnt.1 as usize);
+        here.iter().for_each(|in_reg| excluded_at[in_reg.value] = of);
+        excluded[start..end].iter().for_each(|&value| excluded_at[value] = of);
+        let used = on.loops.live_through(of).iter().filter(|live| live.distance < EXIT_PENALTY);
+        excluded.extend(used.map(|live| live.value).filter(|&value| excluded_at[value] != of));
+        here.iter().for_each(|in_reg| excluded_at[in_reg.value] = Loop::invalid());
+        excluded[start..end].iter().for_each(|&value| excluded_at[value] = Loop::invalid());
+        (learnt.0, excluded.len() as u32)
     }
 
     /// Forgets what has been done since `mark`.
