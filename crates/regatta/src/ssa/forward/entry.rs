@@ -5,11 +5,7 @@
 //! hotter than the join and the next use is at hand, where it would be loaded in any case. Parameters come on top, and whatever does
 //! not fit is forgotten, the farthest next use first.
 //!
-//! A loop header decides for the whole loop: what is in a register there must be there again at every back edge. Values used in the
-//! loop come first, the nearest and those used most first, and are reloaded on the way in if need be: once before the loop rather than each time round.
-//! Values that only live through keep a register as far as the loop's greatest pressure leaves room. The same count tells what is not
-//! worth holding although it is used in the loop: what a loop within will evict, so that each time round would load it twice. And what
-//! an earlier round found to be lost at a back edge is left out.
+//! At a loop header the whole loop has a say in what is held: [`super::headers`].
 //!
 //! Who stays where: first values that all predecessors have in the same register; then parameters, and values that can stay where most
 //! predecessors have them, weighed by how often control comes from there, or of two places that are as good, where they will survive calls
@@ -20,12 +16,13 @@
 //! are all in memory already, unless it is used at once: it can share their slot; and one that would be loaded on very many ways.
 
 use super::candidates::{Candidate, NO_CANDIDATE};
+use super::headers::room_through;
 use super::registers::{Bits, CLASSES, bit, lowest, preg};
 use super::{Forward, InReg, Input, MOVE_COST, RELOAD_COST};
 use crate::cfg::{Edge, Loop};
 use crate::code::NO_REG;
 use crate::ir::{Block, PReg};
-use crate::live::{DEAD, EXIT_PENALTY, LiveIn};
+use crate::live::{DEAD, EXIT_PENALTY};
 
 /// A parameter whose arguments are all in memory gets a register if its first use is at most so far away.
 const SOON: u32 = 16;
@@ -39,14 +36,6 @@ const AT_HAND: u32 = 4;
 /// Not where frequencies are estimated: sql.js would execute 5 % more instructions, since few of these ways are taken often.
 /// (The quick setting has not got the exact live ranges that let a parameter share the slot of its arguments: it would copy.)
 const MANY_WAYS: f32 = 4.0;
-
-/// More uses than this a time round count as so many.
-const MOST_USES: f32 = 1e6;
-
-/// How many more values than a loop has room for are believed to survive it in registers: the count is of the place where most values
-/// live, and not all paths go there. Cost over the corpus, thorough and quick, for 0 to 4: 0.416 and 0.453, 0.410 and 0.447, 0.409 and
-/// 0.446, 0.412 and 0.449, 0.413 and 0.453.
-const HOPE: i32 = 2;
 
 impl Forward {
     /// Sets the registers as they are at the start of a block with one predecessor and no parameters.
@@ -173,34 +162,6 @@ impl Forward {
         edges
     }
 
-    /// At the header of `of`: adds what is used in the loop, wherever it is now, and leaves out what would be lost.
-    #[inline(never)]
-    fn gather_for_loop(&mut self, on: &Input<'_>, of: Loop) {
-        let (first, end) = self.feedback.excluded(of);
-        for index in first..end {
-            self.excluded_at[self.feedback.excluded_value(index)] = of;
-        }
-        let excluded_at = &self.excluded_at;
-        self.candidates.retain(|c| c.is_param || excluded_at[c.value] != of);
-        for candidate in &self.candidates {
-            self.status[candidate.value].candidate_of = 0;
-        }
-        for &LiveIn { value, distance } in on.loops.live_through(of) {
-            let known = self.status[value].candidate_of != NO_CANDIDATE || self.excluded_at[value] == of;
-            if distance < EXIT_PENALTY && !known {
-                let mut candidate = Candidate::new(value, self.status[value].next, false);
-                candidate.in_all = 0;
-                self.candidates.push(candidate);
-            }
-        }
-        for candidate in &self.candidates {
-            self.status[candidate.value].candidate_of = NO_CANDIDATE;
-        }
-        for index in first..end {
-            self.excluded_at[self.feedback.excluded_value(index)] = Loop::invalid();
-        }
-    }
-
     /// Keeps the candidates that get a register; other parameters are born in memory.
     #[inline(never)]
     fn choose(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>, edges: u32) {
@@ -255,60 +216,6 @@ impl Forward {
             }
         }
         self.candidates.truncate(kept);
-    }
-
-    /// At a loop header: a value that is used at many places, or in loops within, costs more to be without than one with a single use,
-    /// and may take its place even if it is used later. How much later is a guess between "not at all" and "in proportion".
-    fn rank_by_use(&mut self, on: &Input<'_>, beyond_loop: u32) {
-        // (Clients may say that a loop is never executed.)
-        let frequency = self.frequency.max(f32::MIN_POSITIVE);
-        for candidate in self.candidates.iter_mut().filter(|c| c.next_use < beyond_loop) {
-            let uses = on.next_uses.use_frequency(candidate.value) / frequency;
-            candidate.rank = self.pos + (candidate.next_use - self.pos) / (uses.clamp(1.0, MOST_USES) as u32).isqrt();
-        }
-    }
-
-    /// At the header of the loop around `inner`: leaves out values that are not used in `inner` and will not survive it. Those with the
-    /// nearest uses count as the ones that do.
-    fn leave_out_for(&mut self, on: &Input<'_>, inner: Loop, room: [i32; 3], beyond_loop: u32, cautious: bool) {
-        let info = on.loops.loops[inner];
-        let is_tight = core::array::from_fn(|c| info.pressure[c] as i32 > room[c] || cautious && info.has_call);
-        if is_tight == [false; 3] {
-            return;
-        }
-        let mut left = room_through(on, inner, room, cautious).map(|room| room.max(0) + HOPE);
-        let through = on.loops.live_through(inner);
-        for live in through.iter().filter(|live| live.distance < EXIT_PENALTY) {
-            self.status[live.value].candidate_of = 0;
-        }
-        let status = &self.status;
-        self.candidates.retain(|c| {
-            let class = usize::from(status[c.value].class);
-            if c.is_param
-                || c.next_use >= beyond_loop
-                || status[c.value].candidate_of != NO_CANDIDATE
-                || !is_tight[class]
-            {
-                return true;
-            }
-            left[class] -= 1;
-            left[class] >= 0
-        });
-        for live in through {
-            self.status[live.value].candidate_of = NO_CANDIDATE;
-        }
-    }
-
-    /// Would the header of `of` decide differently if it counted only on registers that survive the loop's calls?
-    pub(super) fn caution_matters(&self, on: &Input<'_>, of: Loop) -> bool {
-        let room = core::array::from_fn(|c| on.machine.allocatable[c].count_ones() as i32);
-        let left = |of: Loop, cautious: bool| room_through(on, of, room, cautious).map(|left| left.max(0));
-        let changes = |of: Loop| left(of, true) != left(of, false);
-        let may_be_looked_at_anew = |inner: Loop| {
-            let info = on.loops.loops[inner];
-            info.has_call && ((0..3).any(|c| info.pressure[c] as i32 <= room[c]) || changes(inner))
-        };
-        on.loops.loops[of].has_call && (changes(of) || on.loops.inner(of).any(may_be_looked_at_anew))
     }
 
     /// Gives each candidate its register. Is there a predecessor that has not got one of them in a register?
@@ -448,26 +355,6 @@ impl Forward {
         }
         self.clear_exit(data.from);
     }
-}
-
-/// How many of the values that are not used in the loop, but live through it, can keep their register.
-fn room_through(on: &Input<'_>, of: Loop, room: [i32; 3], cautious: bool) -> [i32; 3] {
-    let mut unused = [0; 3];
-    for &LiveIn { value, distance } in on.loops.live_through(of) {
-        if distance >= EXIT_PENALTY {
-            unused[on.class(value)] += 1;
-        }
-    }
-    let info = on.loops.loops[of];
-    core::array::from_fn(|c| {
-        let mut over = info.pressure[c] as i32 - room[c];
-        // Without another round to learn from, do not count on registers that a call in the loop takes away.
-        if cautious && info.has_call {
-            let survivors = (on.machine.allocatable[c] & on.code.survivors[c]).count_ones() as i32;
-            over = over.max(info.call_pressure[c] as i32 - survivors);
-        }
-        unused[c] - over.max(0)
-    })
 }
 
 /// One of the registers `same` that a value is in at the end of every predecessor. One that lives across the loop's calls should be
