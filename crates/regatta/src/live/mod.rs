@@ -3,6 +3,7 @@
 //! Everything that the forward pass wants to know about the future is found here, before it starts: see [`NextUses`].
 
 mod next_use;
+mod steps;
 mod through;
 mod wishes;
 

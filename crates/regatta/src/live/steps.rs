@@ -1,0 +1,160 @@
+//! The steps of the walk backwards that finds next uses ([`super::next_use`]): over one instruction, and over one mention of a value.
+
+use super::next_use::{DEAD, FAR, Life, NextUses};
+use super::wishes::LIVE_OUT;
+use crate::code::{LIVES_OUT, NO_REG, Op, Value, Want, flag};
+use crate::ir::{Inst, PReg, PerClass};
+use alloc::vec::Vec;
+use core::hint::select_unpredictable;
+
+/// What the walk knows at one point of a block.
+pub(super) struct Point {
+    /// The position of the block's first instruction, and how many instructions are before this point.
+    pub(super) start: u32,
+    pub(super) offset: u32,
+    /// The innermost loop around the block: its first position in the order, and how many follow.
+    pub(super) first: u32,
+    pub(super) others: u32,
+    /// How many values that are made in that loop are live.
+    pub(super) live: PerClass<u32>,
+    pub(super) pressure: PerClass<u32>,
+    pub(super) call_pressure: PerClass<u32>,
+    pub(super) calls: u32,
+}
+
+impl Point {
+    /// How much a value adds to the pressure of the loop.
+    #[inline(always)]
+    fn weight(&self, life: &Life) -> u32 {
+        u32::from(life.born.wrapping_sub(self.first) <= self.others)
+    }
+}
+
+impl NextUses {
+    /// Steps over one instruction, backwards.
+    #[inline(always)]
+    pub(super) fn inst(&mut self, inst: Inst, flags: u8, ops: &mut [Op], clobbers: PerClass<u64>, at: &mut Point) {
+        self.wishes.start_inst(inst);
+        if flags & !(flag::DEFINES | flag::TERMINATOR) == 0 {
+            // Nothing here depends on anything else here, so one loop does: the end of another would be one more thing to guess.
+            for op in ops.iter_mut().rev() {
+                if op.is_use() {
+                    self.use_op(op, at);
+                } else if op.is_def() {
+                    self.def_op(inst, op, at);
+                }
+            }
+            for c in 0..3 {
+                at.pressure[c] = at.pressure[c].max(at.live[c]);
+            }
+        } else {
+            self.any_inst(inst, flags, ops, clobbers, at);
+        }
+    }
+
+    fn any_inst(&mut self, inst: Inst, flags: u8, ops: &mut [Op], clobbers: PerClass<u64>, at: &mut Point) {
+        // Registers that are needed beside those of what lives in front of the instruction: where a definition takes over the register of
+        // an input that lives on, or a use is fixed to one, a copy is. (A call's arguments go where nothing lives on.) And those needed behind
+        // it, by what lives there or is made for nothing.
+        let (mut beside, mut behind) = ([0; 3], at.live);
+        if flags & flag::DEFINES != 0 {
+            for index in 0..ops.len() {
+                let op = ops[index];
+                let class = op.class();
+                if !op.is_def() {
+                    continue;
+                }
+                behind[class] += u32::from(self.lives[op.value].distance == DEAD);
+                beside[class] += match op.want {
+                    Want::Reuse => u32::from(self.lives[ops[usize::from(op.reg)].value].distance != DEAD),
+                    _ => u32::from(!op.is_late()),
+                };
+                if self.def_op(inst, &mut ops[index], at) && op.want == Want::Reuse {
+                    // A two-address input inherits the wish.
+                    let (input, hint) = (usize::from(op.reg), usize::from(ops[index].hint));
+                    let reg = PReg::from_index(class << PReg::MAX_BITS | hint);
+                    self.wishes.want(self.lives.as_mut_slice(), ops[input].value, reg);
+                }
+            }
+        }
+        let is_call = flags & flag::CALL != 0;
+        if is_call {
+            at.calls += 1;
+            for c in 0..3 {
+                at.call_pressure[c] = at.call_pressure[c].max(at.live[c]);
+            }
+        }
+        if flags & flag::KILLS != 0 {
+            self.wishes.at_kill(clobbers, ops, is_call);
+        }
+        for op in ops.iter_mut().rev().filter(|op| op.is_use()) {
+            if op.want == Want::Fixed && !is_call {
+                beside[op.class()] += u32::from(self.lives[op.value].distance != DEAD);
+            }
+            self.use_op(op, at);
+        }
+        for c in 0..3 {
+            at.pressure[c] = at.pressure[c].max(at.live[c] + beside[c]).max(behind[c]);
+        }
+        if flags & flag::FIXED_USE != 0 {
+            self.wishes.at_fixed_uses(self.lives.as_mut_slice(), ops, is_call);
+        }
+    }
+
+    /// A value begins here. Is there a register that it would like?
+    #[inline(always)]
+    fn def_op(&mut self, inst: Inst, op: &mut Op, at: &mut Point) -> bool {
+        let class = op.class();
+        let life = &mut self.lives[op.value];
+        let distance = core::mem::replace(&mut life.distance, DEAD);
+        if distance != DEAD {
+            op.next = (distance + at.start).min(FAR);
+            life.crosses_call |= life.calls != at.calls;
+            op.role |= select_unpredictable(life.events == LIVE_OUT, LIVES_OUT, 0);
+            at.live[class] -= 1;
+            self.wishes.avoid_events(inst, life.events, class);
+        }
+        let is_wanted = life.wish != NO_REG && self.wishes.take(op.value, class, life.wish);
+        if is_wanted {
+            op.hint = life.wish;
+        }
+        is_wanted
+    }
+
+    /// A value is used here.
+    #[inline(always)]
+    fn use_op(&mut self, op: &mut Op, at: &mut Point) {
+        let class = op.class();
+        let distance = if op.want == Want::Stack { FAR } else { at.offset };
+        let life = &mut self.lives[op.value];
+        life.used = true;
+        if life.distance == DEAD {
+            life.distance = distance;
+            life.calls = at.calls;
+            life.events = self.wishes.num_events();
+            at.live[class] += at.weight(life);
+            self.live.push(op.value);
+        } else {
+            op.next = (life.distance + at.start).min(FAR);
+            life.distance = distance.min(life.distance);
+        }
+        if life.wish != NO_REG && self.wishes.holds(op.value, class, life.wish) {
+            op.hint = life.wish;
+        }
+    }
+}
+
+/// A use of `value` lies `distance` instructions ahead.
+#[inline(always)]
+pub(super) fn reach(lives: &mut [Life], live: &mut Vec<Value>, value: Value, distance: u32, at: &mut Point) {
+    let life = &mut lives[value.index()];
+    if life.distance == DEAD {
+        life.distance = distance;
+        life.calls = at.calls;
+        life.events = LIVE_OUT;
+        at.live[usize::from(life.class)] += at.weight(life);
+        live.push(value);
+    } else {
+        life.distance = distance.min(life.distance);
+    }
+}
