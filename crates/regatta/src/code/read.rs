@@ -127,10 +127,12 @@ impl Code {
             return Err(Error::TooLarge { what: "operands", limit: MOST });
         }
         if ops > self.ops.len() {
-            self.ops.set_len((ops + ops / 2 + ROOM).min(MOST), IGNORED);
+            // (There are one or two an instruction.)
+            let likely = ops.max(self.insts.len());
+            self.ops.set_len_exactly((likely + ops / 4 + ROOM).min(MOST), IGNORED);
         }
         if values > self.values.len() {
-            self.values.set_len(values + values / 2 + ROOM, UNDEFINED);
+            self.values.set_len_exactly(values + values / 4 + ROOM, UNDEFINED);
         }
         Ok(())
     }

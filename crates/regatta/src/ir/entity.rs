@@ -251,6 +251,15 @@ impl<K: EntityIndex, T> TypedVec<K, T> {
         self.items.resize(len, value);
     }
 
+    /// The same, with room for that and no more: for what is seldom made longer, and by a good part then.
+    pub(crate) fn set_len_exactly(&mut self, len: usize, value: T)
+    where
+        T: Clone,
+    {
+        self.items.reserve_exact(len.saturating_sub(self.items.len()));
+        self.items.resize(len, value);
+    }
+
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.items.len()
@@ -330,6 +339,15 @@ impl<K: EntityIndex, T> IndexMut<K> for TypedVec<K, T> {
 impl<K, T: fmt::Debug> fmt::Debug for TypedVec<K, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.items.fmt(f)
+    }
+}
+
+/// Sees to it that there is room for `more` in a list that takes a good part of the heap: when it runs out, for a quarter of the list beside
+/// rather than for all of it.
+#[inline]
+pub(crate) fn make_room<T>(list: &mut Vec<T>, more: usize) {
+    if list.capacity() - list.len() < more {
+        list.reserve_exact(more + list.len() / 4);
     }
 }
 

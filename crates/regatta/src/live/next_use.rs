@@ -26,7 +26,7 @@ use super::steps::{Point, reach};
 use super::wishes::Wishes;
 use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Code, NO_REG, Value, flag};
-use crate::ir::entity::TypedVec;
+use crate::ir::entity::{TypedVec, make_room};
 use crate::ir::{Block, Inst, Machine, PerClass};
 use alloc::vec::Vec;
 use core::hint::select_unpredictable;
@@ -246,6 +246,7 @@ impl NextUses {
         let lives = self.lives.as_mut_slice();
         // Whether a value that was live in the block is live into it is beyond guessing: all are listed, and those that are not are
         // overwritten by the next.
+        make_room(&mut self.list, self.live.len());
         self.list.resize(start + self.live.len(), LiveIn { value: Value::invalid(), distance: DEAD });
         let mut kept = start;
         for &value in &self.live {

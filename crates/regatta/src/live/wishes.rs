@@ -30,14 +30,24 @@ const EVENTS: usize = 8;
 /// In place of the number of events that had been seen at a value's last use in the block: it lives on behind the block.
 pub(super) const LIVE_OUT: u32 = 0;
 
+/// A value for each register, by [`PReg::index`].
+#[derive(Debug)]
+struct WantedBy([Value; PReg::NUM_INDEX]);
+
+impl Default for WantedBy {
+    fn default() -> Self {
+        Self([Value::invalid(); PReg::NUM_INDEX])
+    }
+}
+
 /// The state of the walk, and what it found. (What a value wants is in its [`Life`].)
 #[derive(Debug, Default)]
 pub(crate) struct Wishes {
     /// Registers that a value made or reloaded at an instruction had best not take; set for instructions that have operands or clobbers.
     /// Empty if nothing is avoided.
     avoid: TypedVec<Inst, PerClass<u32>>,
-    /// Who wants each register now, by [`PReg::index`]; valid where the bit in `wanted` is set.
-    wanted_by: Vec<Value>,
+    /// Who wants each register now; valid where the bit in `wanted` is set.
+    wanted_by: WantedBy,
     wanted: PerClass<u64>,
     inherited: Vec<(PReg, Value)>,
     block_range: TypedVec<Block, (u32, u32)>,
@@ -55,8 +65,7 @@ impl Wishes {
     /// Starts anew. `avoid`: are there registers to avoid?
     pub(super) fn reset(&mut self, insts: usize, blocks: usize, loops: usize, avoid: bool) {
         self.avoid.set_len(if avoid { insts } else { 0 }, [0; 3]);
-        self.wanted_by.clear();
-        self.wanted_by.resize(PReg::NUM_INDEX, Value::invalid());
+        self.wanted = [0; 3];
         self.inherited.clear();
         self.block_range.reset(blocks, (0, 0));
         self.events.clear();
@@ -121,7 +130,7 @@ impl Wishes {
             while mask != 0 {
                 let reg = PReg::new(mask.trailing_zeros() as usize, class);
                 mask &= mask - 1;
-                self.inherited.push((reg, self.wanted_by[reg.index()]));
+                self.inherited.push((reg, self.wanted_by.0[reg.index()]));
             }
         }
         self.block_range[block] = (start, self.inherited.len() as u32);
@@ -154,13 +163,13 @@ impl Wishes {
     /// Does `value` still want `reg`, and has nobody taken that from it since?
     #[inline(always)]
     pub(super) fn holds(&self, value: Value, class: usize, reg: u8) -> bool {
-        self.wanted[class] >> reg & 1 != 0 && self.wanted_by[class << 6 | usize::from(reg)] == value
+        self.wanted[class] >> reg & 1 != 0 && self.wanted_by.0[class << 6 | usize::from(reg)] == value
     }
 
     /// From here on backwards, `value` wants `reg`.
     #[inline]
     pub(super) fn want(&mut self, lives: &mut [Life], value: Value, reg: PReg) {
-        self.wanted_by[reg.index()] = value;
+        self.wanted_by.0[reg.index()] = value;
         self.wanted[reg.class().index()] |= 1 << reg.hw_enc();
         lives[value.index()].wish = reg.hw_enc() as u8;
     }

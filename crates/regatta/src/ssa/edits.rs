@@ -198,6 +198,7 @@ impl Edits {
         let in_frame = |place: Allocation| place.as_reg().is_none_or(|reg| machine.is_stack(reg));
         let stats = &mut output.stats;
         output.edits.clear();
+        output.edits.reserve(self.sorted.len());
         for &Pending { key, from, to } in &self.sorted {
             match (in_frame(from), in_frame(to)) {
                 (false, false) => stats.moves += 1,
