@@ -48,3 +48,89 @@ fn what_a_header_leaves_out_makes_no_room_for_what_would_be_lost_in_turn() {
     // Three wherever something is used. With v0i to v2i in registers at the header it is twelve, and with the others fifteen.
     assert_eq!(in_loop, 9);
 }
+
+#[test]
+fn a_parameter_that_is_just_passed_on_lives_in_memory_where_registers_are_scarce() {
+    let in_loop = loads(
+        "machine { int preferred p0i-p2i, slot 1 }
+        function {
+        block0:
+          op def v0i reg, def v1i reg, def v2i reg
+          branch -> block1(v2i)
+        block1(v3i): ; inst2
+          op def v4i reg, use v0i reg, use v1i reg
+          op use v4i reg, use v0i reg, use v1i reg
+          branch -> block2, block3
+        block2:
+          branch -> block4(v3i)
+        block3:
+          op def v5i reg
+          branch -> block4(v5i)
+        block4(v6i):
+          branch -> block5, block6
+        block5:
+          branch -> block1(v6i)
+        block6: ; inst10
+          ret use v6i reg
+        }",
+        2..10,
+    );
+    // In a register, it would be evicted by v4i, and loaded again in block2.
+    assert_eq!(in_loop, 0);
+}
+
+#[test]
+fn a_parameter_that_is_evicted_before_its_first_use_gets_no_register_at_the_header() {
+    let all = loads(
+        "machine { int preferred p0i, slot 1 }
+        function {
+        block0:
+          op def v0i reg
+          op def v1i reg
+          branch -> block1(v1i)
+        block1(v2i):
+          op use v0i reg
+          op def v3i reg, use v2i reg
+          branch -> block1(v3i) ; inst5
+        }",
+        0..6,
+    );
+    // v0i and v2i, each for its use. With either in the register at the header, v0i would be loaded in front of the loop as well.
+    assert_eq!(all, 2);
+}
+
+#[test]
+fn what_is_passed_on_in_memory_on_many_ways_stays_in_its_slot() {
+    // A dispatch of many ways, most of which pass on what they got, and the others something new.
+    const WAYS: usize = 150;
+    let targets: Vec<String> = (2..WAYS + 2).map(|way| format!("block{way}")).collect();
+    let ways: Vec<String> = (2..WAYS + 2)
+        .map(|way| match way % 3 {
+            0 => format!("block{way}: op def v{way}i reg branch -> block{}(v{way}i)", WAYS + 2),
+            _ => format!("block{way}: branch -> block{}(v{}i)", WAYS + 2, WAYS + 2),
+        })
+        .collect();
+    let function = format!(
+        "machine {{ int preferred p0i-p2i, slot 1 }}
+        function {{
+        block0: op def v0i reg, def v1i reg, def v{new}i reg branch -> block1(v{new}i)
+        block1(v{param}i): op def v{temp}i reg, use v0i reg, use v1i reg
+          op use v{temp}i reg, use v0i reg, use v1i reg
+          branch -> {targets}
+        {ways}
+        block{param}(v{join}i): branch -> block{next}, block{last}
+        block{next}: branch -> block1(v{join}i)
+        block{last}: ret use v{join}i reg
+        }}",
+        param = WAYS + 2,
+        join = WAYS + 3,
+        new = WAYS + 4,
+        temp = WAYS + 5,
+        next = WAYS + 3,
+        last = WAYS + 4,
+        targets = targets.join(", "),
+        ways = ways.join("\n"),
+    );
+    let insts = function.matches("op ").count() + function.matches("branch ").count();
+    assert_eq!(loads(&function, 0..insts), 0);
+}

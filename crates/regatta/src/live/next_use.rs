@@ -35,6 +35,8 @@ use core::hint::select_unpredictable;
 pub(crate) const DEAD: u32 = u32::MAX;
 /// The distance of a use that is known to exist, but not where; and of one that memory serves as well.
 pub(crate) const FAR: u32 = 1 << 30;
+/// The position of the first use of a value that is only passed on, to a parameter that has been met before.
+const USED: u32 = u32::MAX - 1;
 /// What leaving a loop adds to a distance.
 pub(crate) const EXIT_PENALTY: u32 = 1 << 20;
 
@@ -85,6 +87,7 @@ pub(crate) struct BlockLiveness {
 
 /// What is known of a value.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(super) struct Life {
     /// At the point where the walk is: the distance from the start of the block to the value's next use, [`DEAD`] without.
     pub(super) distance: u32,
@@ -96,12 +99,13 @@ pub(super) struct Life {
     pub(super) use_frequency: f32,
     /// The position in the order of the block that defines it.
     pub(super) born: u32,
+    /// The position of its first use in the order of the blocks, by an instruction, or by one that uses a parameter which it becomes on
+    /// the way forward; [`USED`] if it is only used otherwise, [`DEAD`] if it is dead. (A value that fell off a list is not.)
+    pub(super) first_use: u32,
     /// Its class, as an index.
     pub(super) class: u8,
     /// The register, by number in its class, that the value would like at its first mention; [`NO_REG`] without.
     pub(super) wish: u8,
-    /// Is it used anywhere? One that is not is dead, one that fell off a list is not.
-    pub(super) used: bool,
     pub(super) crosses_call: bool,
 }
 
@@ -146,6 +150,13 @@ impl NextUses {
         self.lives[value].use_frequency
     }
 
+    /// The position, in the order of the blocks, of the first instruction that uses the value, or a parameter that it becomes on the way
+    /// forward. The parameter of a loop header is just passed on by the loop if that is behind the loop's end.
+    #[inline]
+    pub(crate) fn first_use(&self, value: Value) -> u32 {
+        self.lives[value].first_use
+    }
+
     /// The register, by number in its class, that the value would like at its first mention; [`NO_REG`] without.
     #[inline(always)]
     pub(crate) fn wish(&self, value: Value) -> u8 {
@@ -183,9 +194,9 @@ impl NextUses {
             events: 0,
             use_frequency: 0.0,
             born: flow.order.position(def.block),
+            first_use: DEAD,
             class: def.class as u8,
             wish: NO_REG,
-            used: false,
             crosses_call: false,
         }));
         self.wishes.reset(code.insts.len() - 1, blocks, flow.loops.num(), avoid);
@@ -239,7 +250,7 @@ impl NextUses {
             let distance = core::mem::replace(&mut life.distance, DEAD);
             life.crosses_call |= distance != DEAD && life.calls != at.calls;
             // One that is used somewhere is not dead.
-            self.param_distance[param] = if distance == DEAD && life.used { FAR } else { distance };
+            self.param_distance[param] = if distance == DEAD && life.first_use != DEAD { FAR } else { distance };
         }
         let start = self.list.len();
         let (length, frequency) = (flow.block_len(block), flow.frequencies.of(block).to_bits());
@@ -334,9 +345,9 @@ impl NextUses {
             for (&param, &arg) in params.iter().zip(args) {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };
                 if distance != DEAD {
-                    let crosses_call = lives[param.index()].crosses_call;
+                    let Life { crosses_call, first_use, .. } = lives[param.index()];
                     let life = &mut lives[arg.index()];
-                    life.used = true;
+                    life.first_use = life.first_use.min(if forward { first_use } else { USED });
                     // An argument had best be made where the parameter will do.
                     life.crosses_call |= forward && crosses_call;
                     reach(lives, live, arg, (distance + length).min(FAR), at);

@@ -127,7 +127,7 @@ impl NextUses {
         let class = op.class();
         let distance = if op.want == Want::Stack { FAR } else { at.offset };
         let life = &mut self.lives[op.value];
-        life.used = true;
+        life.first_use = at.start + at.offset;
         if life.distance == DEAD {
             life.distance = distance;
             life.calls = at.calls;

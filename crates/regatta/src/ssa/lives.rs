@@ -25,7 +25,7 @@ use core::ops::Range;
 const STEPS: usize = 8;
 
 /// Into how many pieces a life may fall.
-const MAX_STRETCHES: usize = 64;
+const MAX_STRETCHES: usize = 1024;
 
 /// Where a value is in memory, roughly.
 #[derive(Clone, Copy, Debug)]

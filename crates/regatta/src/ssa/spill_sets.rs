@@ -8,8 +8,9 @@
 //! A parameter's slot is also written on each edge into its block, so these positions belong to its set as
 //! well; an argument may only share the slot if these positions, on the edges that pass it, are all that both occupy. (So are those on which
 //! the parameter, in its turn, becomes the argument: what goes round a loop by way of a join comes back.) An argument that
-//! comes over many edges is weighed by all of them. Lists are kept short: a set with more than [`MAX_STRETCHES`] takes no more members, and one that must have more is
-//! rounded up to a single stretch. So the pass is linear in the spilled values and the arguments, but for one sort.
+//! comes over many edges is weighed by all of them. Sets of many stretches are put together only as long as that does not take
+//! [`STEPS`] for each instruction and block of the function, and one of more than [`MAX_STRETCHES`] is rounded up to a single stretch. So the
+//! pass is linear in the spilled values, the arguments, and the function, but for sorting.
 
 use super::forward::{EVERYWHERE, Forward, Input, Memory};
 use super::lives::{Life, Lives};
@@ -25,8 +26,14 @@ entity! {
     pub(crate) struct SpillSet, "set"
 }
 
-/// A set of more stretches is rounded up. 64 takes as long, and more slots: 0.8830 rather than 0.8825 of Ion's.
-const MAX_STRETCHES: usize = 256;
+/// A set of more stretches is rounded up. An interpreter's dispatch has some hundred ways in, each of them a stretch of a parameter in memory.
+const MAX_STRETCHES: usize = 4096;
+
+/// Sets of so many stretches are put together in any case.
+const FEW_STRETCHES: usize = 256;
+
+/// How many stretches are looked at, for each instruction and block, to put larger sets together.
+const STEPS: usize = 16;
 
 /// So many arguments of one edge are looked at for those that two sets pass each other there, so that many parameters do not make
 /// many times as much work.
@@ -69,6 +76,8 @@ pub(crate) struct SpillSets {
     /// The arguments in memory, each with the position of its edge, sorted.
     by_position: Vec<(u32, u32)>,
     points: Vec<(SpillSet, u32)>,
+    /// How many stretches may still be looked at for large sets.
+    steps: usize,
 }
 
 impl SpillSets {
@@ -102,6 +111,7 @@ impl SpillSets {
     /// Forms the sets.
     pub(crate) fn run(&mut self, on: &Input<'_>, forward: &Forward, stores: &Stores) {
         self.singletons(on, forward, stores);
+        self.steps = STEPS * (on.code.insts.len() + on.flow.graph.num_blocks());
         if !stores.memory_args.is_empty() {
             self.share(on, stores);
         }
@@ -212,6 +222,10 @@ impl SpillSets {
         let total = (first.end - first.start + second.end - second.start) as usize;
         if total > MAX_STRETCHES || first.class != second.class {
             return;
+        }
+        if total > FEW_STRETCHES {
+            let Some(left) = self.steps.checked_sub(total) else { return };
+            self.steps = left;
         }
         self.merged.clear();
         self.merged.extend_from_slice(&self.stretches[first.start as usize..first.end as usize]);

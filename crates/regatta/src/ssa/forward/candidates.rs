@@ -34,6 +34,8 @@ pub(super) struct Candidate {
     in_most_before: u64,
     lead_before: f32,
     pub(super) is_param: bool,
+    /// Is it a parameter that the loop passes on, but does not use?
+    pub(super) is_idle: bool,
 }
 
 impl Candidate {
@@ -54,6 +56,7 @@ impl Candidate {
             in_most_before: 0,
             lead_before: 0.0,
             is_param,
+            is_idle: false,
         }
     }
 

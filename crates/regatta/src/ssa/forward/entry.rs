@@ -170,6 +170,10 @@ impl Forward {
         let mut through = [i32::MAX; 3];
         if let Some(of) = header_of {
             through = room_through(on, of, room, self.feedback.is_cautious(of));
+            if on.careful {
+                let idle = self.find_idle_params(on, of, beyond_loop);
+                (0..3).for_each(|c| through[c] += idle[c]);
+            }
         }
         let frequency = self.frequency;
         let mut in_all = 0.0;
@@ -193,19 +197,13 @@ impl Forward {
             let candidate = self.candidates[index];
             let class = self.class(candidate.value);
             let mut stays = room[class] > 0;
-            if header_of.is_none() && candidate.is_param && candidate.preds == 0 {
-                // All its arguments are in memory. Reloading them here pays if it is used at once.
-                stays &= candidate.next_use - self.pos <= SOON;
-            }
-            if on.careful && !on.is_estimated && header_of.is_none() && candidate.is_param && candidate.preds != edges {
-                // Loading it once behind the join pays if it would be loaded on many ways there.
-                stays &= in_all - candidate.frequency <= MANY_WAYS * frequency;
-            }
-            if stays && header_of.is_some() && !candidate.is_param && candidate.next_use >= beyond_loop {
-                stays = through[class] > 0 && candidate.preds == edges;
-                if stays {
-                    through[class] -= 1;
+            if header_of.is_none() {
+                if candidate.is_param && candidate.preds != edges {
+                    stays &= self.is_worth_loading(on, block, &candidate, in_all);
                 }
+            } else if candidate.next_use >= beyond_loop && (candidate.is_idle || !candidate.is_param) {
+                stays &= through[class] > 0 && (candidate.is_idle || candidate.preds == edges);
+                through[class] -= i32::from(stays);
             }
             if stays {
                 room[class] -= 1;
@@ -216,6 +214,19 @@ impl Forward {
             }
         }
         self.candidates.truncate(kept);
+    }
+
+    /// A parameter of the join `block` has arguments in memory: is it to be loaded on the way from these, rather than stored from the others?
+    /// Control comes to the join `in_all` times.
+    fn is_worth_loading(&self, on: &Input<'_>, block: Block, param: &Candidate, in_all: f32) -> bool {
+        if param.preds == 0 && param.next_use - self.pos > SOON {
+            return false;
+        }
+        if !on.careful {
+            return true;
+        }
+        let many_ways = !on.is_estimated && in_all - param.frequency > MANY_WAYS * self.frequency;
+        !many_ways && !self.goes_back_to_memory(on, param.value, block)
     }
 
     /// Gives each candidate its register. Is there a predecessor that has not got one of them in a register?

@@ -2,10 +2,10 @@
 //!
 //! A loop header decides which values the loop holds in registers. What is in a register there must be there again at the end of
 //! each iteration; a value that has been evicted by then is reloaded on the back edge, for nothing if nobody wanted it in between. So
-//! it had better not been in a register at the header. The forward pass only finds that out when it has walked the loop. If what was so
-//! lost weighs enough, everything since the header is rolled back and the loop allocated again with these values left out; up to
-//! [`Input::rounds`] times, and the cheapest attempt counts. Nor is the room that they leave for values that were not at the header: those
-//! would mostly be lost in turn.
+//! it had better not been in a register at the header; nor had a parameter of the header that is evicted before its first use. The forward
+//! pass only finds that out when it has walked the loop. If what was so lost weighs enough, everything since the header is rolled back and
+//! the loop allocated again with these values left out (parameters then live in memory); up to [`Input::rounds`] times, and the cheapest
+//! attempt counts. Nor is the room that they leave for values that were not at the header: those would mostly be lost in turn.
 //!
 //! Where control meets a call each time round, the header counts only on registers that survive calls. Else the first attempt lets it count
 //! on all, though calls on some paths will take some of them. If that loses much, a cautious attempt, should it decide differently, counts
@@ -17,7 +17,7 @@
 //! **Cost.** A block is allocated once, and for each loop around it at most `rounds + 3` times more. Deep nests end sooner: what all
 //! loops of an outermost nest may spend is limited to [`BUDGET`] times its blocks.
 
-use super::{Forward, Input, RELOAD_COST, StateRange};
+use super::{Forward, Input, Memory, RELOAD_COST, StateRange};
 use crate::cfg::Loop;
 use crate::code::Value;
 use crate::ir::entity::TypedVec;
@@ -88,7 +88,7 @@ struct Nest {
     learnt: StateRange,
 }
 
-/// A value that was reloaded on a back edge, and how often.
+/// A value that had been at the header for nothing when it was reloaded, and how often.
 #[derive(Clone, Copy, Debug)]
 struct Lost {
     of: Loop,
@@ -145,7 +145,7 @@ impl Feedback {
         self.excluded[number]
     }
 
-    /// `value` was reloaded on a back edge of the loop.
+    /// `value` was reloaded on a back edge of the loop, or for its first use.
     pub(super) fn lose(&mut self, of: Loop, value: Value, frequency: f32) {
         self.lost.push(Lost { of, value, frequency });
     }
@@ -316,6 +316,19 @@ impl Forward {
         here.iter().for_each(|in_reg| excluded_at[in_reg.value] = Loop::invalid());
         excluded[start..end].iter().for_each(|&value| excluded_at[value] = Loop::invalid());
         (learnt.0, excluded.len() as u32)
+    }
+
+    /// `value`, a parameter, is reloaded for an instruction. If it is one of a loop header that had a register, and this is its first use,
+    /// it had that for nothing.
+    #[inline(never)]
+    pub(super) fn note_if_held_for_nothing(&mut self, on: &Input<'_>, value: Value) {
+        let def = on.code.values[value];
+        if on.next_uses.first_use(value) == self.pos
+            && self.spills[value].memory != Memory::Born
+            && let Some(of) = on.flow.loops.is_header(def.block)
+        {
+            self.feedback.lose(of, value, self.frequency);
+        }
     }
 
     /// Forgets what has been done since `mark`.

@@ -4,11 +4,17 @@
 //! loop come first, the nearest and those used most first, and are reloaded on the way in if need be: once before the loop rather than each time round.
 //! Values that only live through keep a register as far as the loop's greatest pressure leaves room. The same count tells what is not
 //! worth holding although it is used in the loop: what a loop within will evict, so that each time round would load it twice. And what
-//! an earlier round found to be lost at a back edge is left out.
+//! an earlier round found to be lost is left out.
+//!
+//! A parameter that the loop passes on from round to round but does not use is like a value that lives through. It comes in front of
+//! these, since it costs a store each time round where it is replaced; in memory, it takes no register, and nothing to pass on.
 
 use super::candidates::{Candidate, NO_CANDIDATE};
-use super::{Forward, Input};
+use super::registers::PARAMETERS_AHEAD;
+use super::{Forward, Input, Memory};
 use crate::cfg::Loop;
+use crate::code::Value;
+use crate::ir::Block;
 use crate::live::{EXIT_PENALTY, LiveIn};
 
 /// More uses than this a time round count as so many.
@@ -27,8 +33,17 @@ impl Forward {
         for index in first..end {
             self.excluded_at[self.feedback.excluded_value(index)] = of;
         }
-        let excluded_at = &self.excluded_at;
-        self.candidates.retain(|c| c.is_param || excluded_at[c.value] != of);
+        let mut kept = 0;
+        for index in 0..self.candidates.len() {
+            let candidate = self.candidates[index];
+            if self.excluded_at[candidate.value] != of {
+                self.candidates[kept] = candidate;
+                kept += 1;
+            } else if candidate.is_param {
+                self.born_in_memory(candidate.value, on.flow.loops.header(of), self.pos);
+            }
+        }
+        self.candidates.truncate(kept);
         for candidate in &self.candidates {
             self.status[candidate.value].candidate_of = 0;
         }
@@ -46,6 +61,40 @@ impl Forward {
         for index in first..end {
             self.excluded_at[self.feedback.excluded_value(index)] = Loop::invalid();
         }
+    }
+
+    /// At the header of `of`: its parameters that the loop just passes on will be needed behind the loop, the first of what is needed there.
+    /// Returns how many there are, by class.
+    pub(super) fn find_idle_params(&mut self, on: &Input<'_>, of: Loop, beyond_loop: u32) -> [i32; 3] {
+        let mut found = [0; 3];
+        let end = on.flow.loop_end(of);
+        for candidate in self.candidates.iter_mut().filter(|c| c.is_param) {
+            if on.next_uses.first_use(candidate.value) >= end {
+                candidate.is_idle = true;
+                (candidate.next_use, candidate.rank) = (beyond_loop, beyond_loop);
+                found[usize::from(self.status[candidate.value].class)] += 1;
+            }
+        }
+        found
+    }
+
+    /// Is a parameter of `block`, in a loop, only passed on to a parameter of the loop's header that lives in memory?
+    pub(super) fn goes_back_to_memory(&self, on: &Input<'_>, param: Value, block: Block) -> bool {
+        let mut becomes = self.status[param].becomes;
+        for _ in 0..PARAMETERS_AHEAD {
+            if becomes.is_invalid() {
+                return false;
+            }
+            let header = on.code.values[becomes].block;
+            if let Some(of) = on.flow.loops.is_header(header)
+                && on.flow.order.position(header) < on.flow.order.position(block)
+            {
+                let in_memory = self.spills[becomes].memory == Memory::Born;
+                return in_memory && on.next_uses.first_use(param) >= on.flow.loop_end(of);
+            }
+            becomes = self.status[becomes].becomes;
+        }
+        false
     }
 
     /// At a loop header: a value that is used at many places, or in loops within, costs more to be without than one with a single use,

@@ -264,6 +264,9 @@ impl Forward {
             if held != 0 {
                 Loc::reg(preg(class, lowest(held)))
             } else {
+                if on.rounds != 0 && on.code.values[value].is_param {
+                    self.note_if_held_for_nothing(on, value);
+                }
                 self.note_reload(on, value, self.block, self.pos);
                 Loc::slot_of(value)
             }

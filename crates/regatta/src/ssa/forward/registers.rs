@@ -15,7 +15,7 @@ const COLD: f32 = 10.0;
 const STORED: u64 = 2;
 
 /// So many parameters ahead, of which each becomes the next, it is looked for one that has a register.
-const PARAMETERS_AHEAD: u32 = 3;
+pub(super) const PARAMETERS_AHEAD: u32 = 3;
 
 /// Which value is in each register.
 ///
