@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Compare allocators with the optimum: integer programming, for small functions
     #[cfg(feature = "oracle")]
     Oracle(OracleArgs),
+    /// Find what no allocation of a function can go below, however large it is
+    #[cfg(feature = "oracle")]
+    Bound(BoundArgs),
     /// Make a function of a family that hurts allocators
     Gen(GenArgs),
     /// Shrink a failing function to a small one
@@ -192,6 +195,23 @@ pub(crate) struct OracleArgs {
     pub(crate) seconds: f64,
     /// List the functions where ours lose most
     #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) worst: usize,
+}
+
+/// The arguments of `regatta bound`.
+#[cfg(feature = "oracle")]
+#[derive(Debug, clap::Args)]
+pub(crate) struct BoundArgs {
+    /// The functions; without any file, those of the directory `corpus`
+    pub(crate) files: Vec<PathBuf>,
+    /// Take only this function of each file, counted from 0
+    #[arg(long, value_name = "N")]
+    pub(crate) function: Option<usize>,
+    /// Let the solver think about a function for at most this many seconds
+    #[arg(long, value_name = "S", default_value_t = 60.0)]
+    pub(crate) seconds: f64,
+    /// List the functions of each file where thorough is the farthest from the bound
+    #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) worst: usize,
 }
 

@@ -161,6 +161,12 @@ impl<'a> CostModel<'a> {
         self.weights.get(inst.index()).copied().unwrap_or(1.0)
     }
 
+    /// The weight of a block.
+    #[cfg(feature = "oracle")]
+    pub(crate) fn weight_of(&self, block: Block) -> f64 {
+        self.weight(self.problem.func.block_insns(block).first())
+    }
+
     fn on_stack(&self, alloc: Allocation) -> bool {
         alloc.is_stack() || alloc.as_reg().is_some_and(|reg| self.fixed_stack_slots.contains(reg))
     }

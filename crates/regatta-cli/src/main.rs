@@ -58,6 +58,8 @@ fn main() -> ExitCode {
         Command::Frames(args) => frames::run(&args),
         #[cfg(feature = "oracle")]
         Command::Oracle(args) => oracle::run(&args),
+        #[cfg(feature = "oracle")]
+        Command::Bound(args) => oracle::bound::run(&args),
         Command::Gen(args) => generate::run(&args),
         Command::Reduce(args) => reduce::run(&args),
         Command::Scale(args) => scale::run(&args),

@@ -39,6 +39,7 @@
 //! locations that hold two parameters that are equal only by way of each other around a loop ([`values`]). Code that cannot be
 //! reached counts for nothing in the bound.
 
+pub(crate) mod bound;
 mod decode;
 mod model;
 mod places;

@@ -5,6 +5,7 @@
 
 use anyhow::{Result, anyhow};
 use highs::{HighsModelStatus, RowProblem, Sense};
+use std::fmt;
 use std::time::Duration;
 
 /// A column, by its number.
@@ -94,17 +95,13 @@ impl Program {
         self.columns.len()
     }
 
-    /// Solves the program, for at most so long. It may stop at a solution that costs no more than `enough`.
-    ///
-    /// # Errors
-    ///
-    /// If the program has no solution, or the solver fails.
-    pub(super) fn solve(&self, limit: Duration, enough: Option<f64>) -> Result<Answer> {
+    /// The program as the solver takes it; without `whole`, columns may be fractions.
+    fn model(&self, whole: bool) -> Result<highs::Model> {
         let mut problem = RowProblem::new();
         let cols: Vec<_> = self
             .columns
             .iter()
-            .map(|column| problem.add_column_with_integrality(column.cost, column.low..=column.high, true))
+            .map(|column| problem.add_column_with_integrality(column.cost, column.low..=column.high, whole))
             .collect();
         for row in &self.rows {
             let mut terms: Vec<(Col, f64)> = row.terms.clone();
@@ -121,6 +118,36 @@ impl Program {
         }
         let mut model = problem.try_optimise(Sense::Minimise).map_err(|status| anyhow!("the solver: {status:?}"))?;
         model.make_quiet();
+        Ok(model)
+    }
+
+    /// The least that the program costs if columns may be fractions, or nothing if that takes longer than so long.
+    ///
+    /// # Errors
+    ///
+    /// If the program has no solution, or the solver fails.
+    pub(super) fn relax(&self, limit: Duration) -> Result<Option<f64>> {
+        let mut model = self.model(false)?;
+        let failed = |what: &dyn fmt::Debug| anyhow!("the solver: {what:?}");
+        model.make_quiet();
+        model.try_set_option("time_limit", limit.as_secs_f64().max(0.01)).map_err(|status| failed(&status))?;
+        model.try_set_option("threads", 1).map_err(|status| failed(&status))?;
+        let solved = model.try_solve().map_err(|status| failed(&status))?;
+        match solved.status() {
+            HighsModelStatus::ModelEmpty => Ok(Some(self.constant)),
+            HighsModelStatus::Optimal => Ok(Some(self.constant + solved.objective_value())),
+            HighsModelStatus::ReachedTimeLimit => Ok(None),
+            status => Err(anyhow!("the solver: {status:?}")),
+        }
+    }
+
+    /// Solves the program, for at most so long. It may stop at a solution that costs no more than `enough`.
+    ///
+    /// # Errors
+    ///
+    /// If the program has no solution, or the solver fails.
+    pub(super) fn solve(&self, limit: Duration, enough: Option<f64>) -> Result<Answer> {
+        let mut model = self.model(true)?;
         let mut set = |name: &str, value: f64| {
             model.try_set_option(name, value).map_err(|status| anyhow!("the solver's option {name}: {status:?}"))
         };

@@ -7,6 +7,7 @@
 
 use regatta::{Block, Func, Inst, InstKind, Operand, OperandKind, RegClass, VReg};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// A value: the number of the virtual register that it is known by.
 pub(super) type Value = u32;
@@ -35,9 +36,14 @@ pub(super) struct Values<'a> {
     pub(super) func: &'a Func,
     /// The blocks that can be reached, in reverse postorder.
     pub(super) blocks: Vec<Block>,
+    /// Those out of one block are together.
     pub(super) edges: Vec<Edge>,
+    /// By block: its edges.
+    edges_from: Vec<Range<usize>>,
+    /// The parameters that are values of their own.
+    params: Vec<Value>,
     class: Vec<RegClass>,
-    /// By instruction: its operands, and what is alive before and after it.
+    /// By instruction: its operands, and what is alive before and after it, unless only blocks are asked for.
     ops: Vec<Vec<Op>>,
     live_in: Vec<Vec<Value>>,
     live_out: Vec<Vec<Value>>,
@@ -48,6 +54,16 @@ pub(super) struct Values<'a> {
 impl<'a> Values<'a> {
     /// Looks at a valid function.
     pub(super) fn new(func: &'a Func) -> Self {
+        Self::look_at(func, true)
+    }
+
+    /// Looks at a valid function, but does not list what is alive around each instruction: that takes too much room in
+    /// large ones.
+    pub(super) fn by_block(func: &'a Func) -> Self {
+        Self::look_at(func, false)
+    }
+
+    fn look_at(func: &'a Func, by_inst: bool) -> Self {
         let blocks = reverse_postorder(func);
         let names = Names::new(func, &blocks);
         let mut class = vec![RegClass::Int; func.num_vregs];
@@ -70,13 +86,15 @@ impl<'a> Values<'a> {
             func,
             blocks,
             edges: Vec::new(),
+            edges_from: vec![0..0; func.blocks.len()],
+            params: names.param.keys().copied().collect(),
             class,
             ops,
             live_in: vec![Vec::new(); func.insts.len()],
             live_out: vec![Vec::new(); func.insts.len()],
             at_start: vec![Vec::new(); func.blocks.len()],
         };
-        this.find_live(&names);
+        this.find_live(&names, by_inst);
         this
     }
 
@@ -112,6 +130,16 @@ impl<'a> Values<'a> {
         self.edges.iter().filter(move |edge| edge.to == block)
     }
 
+    /// The edges out of a block.
+    pub(super) fn edges_from(&self, block: Block) -> &[Edge] {
+        &self.edges[self.edges_from[block.index()].clone()]
+    }
+
+    /// The parameters that are values of their own, in ascending order.
+    pub(super) fn params(&self) -> &[Value] {
+        &self.params
+    }
+
     /// Does an instruction define a value in several operands?
     pub(super) fn has_multiple_defs(&self) -> bool {
         self.insts().any(|(_, inst)| {
@@ -122,7 +150,7 @@ impl<'a> Values<'a> {
         })
     }
 
-    fn find_live(&mut self, names: &Names) {
+    fn find_live(&mut self, names: &Names, by_inst: bool) {
         let mut start: Vec<BTreeSet<Value>> = vec![BTreeSet::new(); self.func.blocks.len()];
         let mut changed = true;
         while changed {
@@ -135,13 +163,17 @@ impl<'a> Values<'a> {
                     live.extend(start[succ.index()].iter().map(here));
                 }
                 for inst in data.insts.iter().rev() {
-                    self.live_out[inst.index()] = live.iter().copied().collect();
+                    if by_inst {
+                        self.live_out[inst.index()] = live.iter().copied().collect();
+                    }
                     for op in self.ops[inst.index()].iter().filter(|op| op.operand.kind() == OperandKind::Def) {
                         live.remove(&op.value);
                     }
                     let uses = self.ops[inst.index()].iter().filter(|op| op.operand.kind() == OperandKind::Use);
                     live.extend(uses.map(|op| op.value));
-                    self.live_in[inst.index()] = live.iter().copied().collect();
+                    if by_inst {
+                        self.live_in[inst.index()] = live.iter().copied().collect();
+                    }
                 }
                 if start[block.index()] != live {
                     start[block.index()] = live;
@@ -150,11 +182,13 @@ impl<'a> Values<'a> {
             }
         }
         for &block in &self.blocks {
+            let first = self.edges.len();
             for (k, &to) in self.func.blocks[block.index()].succs.iter().enumerate() {
                 let names =
                     start[to.index()].iter().map(|&there| (names.before_edge(self.func, block, k, there), there));
                 self.edges.push(Edge { from: block, to, names: names.collect() });
             }
+            self.edges_from[block.index()] = first..self.edges.len();
         }
         self.at_start = start.into_iter().map(|live| live.into_iter().collect()).collect();
     }
