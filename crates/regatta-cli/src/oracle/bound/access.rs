@@ -154,14 +154,25 @@ impl Inst<'_> {
             Some(reg) => (written.contains(reg) || is_reused(&op)).then_some((Some(reg), 0)),
             None => is_reused(&op).then_some((None, op.index)),
         });
-        // What is in a register that is not the allocator's, or on the stack, moves over behind the instruction.
-        let in_pool_early = self.registers_needed(value).0 > 0 || used == Some(Use::Anywhere);
+        let spoiled = spoiled.collect::<BTreeSet<_>>().len();
+        let (needed, _) = self.registers_needed(value);
+        let kept_from = if is_held_late {
+            2
+        } else if needed > 0 && spoiled >= needed as usize {
+            // It lives on in another register than those of its operands, and is in that before these are overwritten.
+            0
+        } else if needed > 0 || used == Some(Use::Anywhere) {
+            1
+        } else {
+            // From a register that is not the allocator's, or from the stack, it moves over behind the instruction.
+            2
+        };
         Access {
             at,
             used,
             defined_in: ops().filter(|op| !is_use(op)).find_map(fixed),
-            kept_from: 2 * at + if is_held_late || !in_pool_early { 2 } else { 1 },
-            spoiled: spoiled.collect::<BTreeSet<_>>().len(),
+            kept_from: 2 * at + kept_from,
+            spoiled,
         }
     }
 }

@@ -60,6 +60,15 @@ fn what_lives_on_is_copied() {
 }
 
 #[test]
+fn a_copy_needs_a_register_beside_the_operands() {
+    // v0i in two registers, and v1i: one too many for two, though one does behind the instruction.
+    let function = "block0: op def v0i reg, def v1i reg  op use v0i reg, def v2i reuse(0), use v1i reg  op use v2i reg
+        ret use v0i reg";
+    assert_same(bound_of(TWO, function), 5.0);
+    assert_same(bound_of("int preferred p0i-p2i, slot 1", function), 0.2);
+}
+
+#[test]
 fn the_coldest_way_out_of_a_loop_is_taken() {
     // Two registers for three values, one of which the loop does not use: stored before, loaded behind.
     let function = "block0: op def v0i reg  op def v1i reg  branch -> block1(v1i)
