@@ -87,13 +87,10 @@ pub(crate) struct BlockLiveness {
 
 /// What is known of a value.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(32))]
 pub(super) struct Life {
     /// At the point where the walk is: the distance from the start of the block to the value's next use, [`DEAD`] without.
     pub(super) distance: u32,
-    /// How many calls of the block had been met when the value's last use in it was.
-    pub(super) calls: u32,
-    /// How many events ([`super::wishes`]) had been seen then, in all blocks.
+    /// How many events ([`super::wishes`]), calls among them, had been seen in all blocks when the value's last use in this one was.
     pub(super) events: u32,
     /// How often the blocks are executed that use it but did not make it: how often it might have to be loaded.
     pub(super) use_frequency: f32,
@@ -190,7 +187,6 @@ impl NextUses {
         self.lives.clear();
         self.lives.extend(code.values.iter().map(|(_, def)| Life {
             distance: DEAD,
-            calls: 0,
             events: 0,
             use_frequency: 0.0,
             born: flow.order.position(def.block),
@@ -225,7 +221,7 @@ impl NextUses {
             live: [0; 3],
             pressure: [0; 3],
             call_pressure: [0; 3],
-            calls: 0,
+            last_call: 0,
         };
         self.live.clear();
         self.live_out(code, flow, block, &mut at);
@@ -248,7 +244,7 @@ impl NextUses {
         for &param in code.params(block) {
             let life = &mut self.lives[param];
             let distance = core::mem::replace(&mut life.distance, DEAD);
-            life.crosses_call |= distance != DEAD && life.calls != at.calls;
+            life.crosses_call |= distance != DEAD && life.events < at.last_call;
             // One that is used somewhere is not dead.
             self.param_distance[param] = if distance == DEAD && life.first_use != DEAD { FAR } else { distance };
         }
@@ -264,8 +260,8 @@ impl NextUses {
             let life = &mut lives[value.index()];
             let distance = core::mem::replace(&mut life.distance, DEAD);
             life.use_frequency += f32::from_bits(select_unpredictable(distance < length, frequency, 0));
-            if at.calls != 0 {
-                life.crosses_call |= (distance != DEAD) & (life.calls != at.calls);
+            if at.last_call != 0 {
+                life.crosses_call |= (distance != DEAD) & (life.events < at.last_call);
             }
             self.list[kept] = LiveIn { value, distance };
             kept += usize::from(distance != DEAD);
@@ -290,7 +286,7 @@ impl NextUses {
             used_end: self.list.len() as u32,
             pressure: at.pressure,
             call_pressure: at.call_pressure,
-            has_call: at.calls != 0,
+            has_call: at.last_call != 0,
             is_bare,
             further: 0,
         };

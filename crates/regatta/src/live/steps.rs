@@ -19,7 +19,9 @@ pub(super) struct Point {
     pub(super) live: PerClass<u32>,
     pub(super) pressure: PerClass<u32>,
     pub(super) call_pressure: PerClass<u32>,
-    pub(super) calls: u32,
+    /// How many events had been seen behind the last call that was met in this block; 0 without one. A value lives across a call if its
+    /// last use comes before.
+    pub(super) last_call: u32,
 }
 
 impl Point {
@@ -79,13 +81,15 @@ impl NextUses {
         }
         let is_call = flags & flag::CALL != 0;
         if is_call {
-            at.calls += 1;
             for c in 0..3 {
                 at.call_pressure[c] = at.call_pressure[c].max(at.live[c]);
             }
         }
         if flags & flag::KILLS != 0 {
             self.wishes.at_kill(clobbers, ops, is_call);
+            if is_call {
+                at.last_call = self.wishes.num_events();
+            }
         }
         for op in ops.iter_mut().rev().filter(|op| op.is_use()) {
             if op.want == Want::Fixed && !is_call {
@@ -109,7 +113,7 @@ impl NextUses {
         let distance = core::mem::replace(&mut life.distance, DEAD);
         if distance != DEAD {
             op.next = (distance + at.start).min(FAR);
-            life.crosses_call |= life.calls != at.calls;
+            life.crosses_call |= life.events < at.last_call;
             op.role |= select_unpredictable(life.events == LIVE_OUT, LIVES_OUT, 0);
             at.live[class] -= 1;
             self.wishes.avoid_events(inst, life.events, class);
@@ -130,7 +134,6 @@ impl NextUses {
         life.first_use = at.start + at.offset;
         if life.distance == DEAD {
             life.distance = distance;
-            life.calls = at.calls;
             life.events = self.wishes.num_events();
             at.live[class] += at.weight(life);
             self.live.push(op.value);
@@ -150,7 +153,6 @@ pub(super) fn reach(lives: &mut [Life], live: &mut Vec<Value>, value: Value, dis
     let life = &mut lives[value.index()];
     if life.distance == DEAD {
         life.distance = distance;
-        life.calls = at.calls;
         life.events = LIVE_OUT;
         at.live[usize::from(life.class)] += at.weight(life);
         live.push(value);

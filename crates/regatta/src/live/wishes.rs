@@ -215,7 +215,10 @@ impl Wishes {
                 *contested |= mask;
             }
         }
-        if !self.avoid.is_empty() {
+        if self.avoid.is_empty() {
+            // Only that there was one matters.
+            self.earlier_events += 1;
+        } else {
             self.events.push(overwritten);
         }
     }
