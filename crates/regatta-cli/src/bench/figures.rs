@@ -186,7 +186,7 @@ fn means(files: &[FileFigures], runs: &[FileRun]) -> Vec<Mean> {
 }
 
 /// The geometric mean; none of nothing, and none when a value is 0.
-fn geometric_mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(crate) fn geometric_mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0);
     for value in values {
         if value <= 0.0 {

@@ -9,6 +9,9 @@ mod figures;
 mod measure;
 mod report;
 
+#[cfg(feature = "oracle")]
+pub(crate) use figures::geometric_mean;
+
 use crate::args::BenchArgs;
 use crate::{Answer, input};
 use anyhow::{Result, ensure};

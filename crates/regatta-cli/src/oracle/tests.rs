@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-fn problem(machine: &str, function: &str) -> Problem {
+pub(super) fn problem(machine: &str, function: &str) -> Problem {
     let source = format!("machine {{ {machine} }}\nfunction {{\n{function}\n}}\n");
     let mut problems = text::parse(&source).expect("the text form of a function");
     problems.pop().expect("there is a function")
@@ -27,7 +27,7 @@ fn exact(machine: &str, function: &str) -> f64 {
     optimum.bound
 }
 
-fn assert_same(cost: f64, expected: f64) {
+pub(super) fn assert_same(cost: f64, expected: f64) {
     assert!((cost - expected).abs() < SAME, "{cost} for {expected}");
 }
 
@@ -69,14 +69,15 @@ fn across_two_calls_the_saved_register_pays() {
     assert_same(exact("int preferred p0i-p2i, slot 1", &calls(2)), 9.0);
 }
 
-#[test]
-fn the_coldest_way_out_of_a_loop_is_taken() {
-    // Two registers for three values, one of which the loop does not use: stored before, loaded behind.
-    let function = "block0: op def v0i reg  op def v1i reg  branch -> block1(v1i)
+/// Two registers for three values, one of which the loop does not use: stored before, loaded behind.
+pub(super) const LIVES_THROUGH: &str = "block0: op def v0i reg  op def v1i reg  branch -> block1(v1i)
         block1(v2i): op def v3i reg, use v2i reg  branch use v3i reg -> block2, block3
         block2: op def v4i reg, use v3i reg, use v3i reg op use v4i reg, use v3i reg branch -> block1(v3i)
         block3: ret use v0i reg";
-    assert_same(exact("int preferred p0i p1i, slot 1", function), 5.0);
+
+#[test]
+fn the_coldest_way_out_of_a_loop_is_taken() {
+    assert_same(exact("int preferred p0i p1i, slot 1", LIVES_THROUGH), 5.0);
 }
 
 #[test]

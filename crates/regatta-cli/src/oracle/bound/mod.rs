@@ -30,9 +30,11 @@ mod relaxation;
 #[cfg(test)]
 mod tests;
 
+use super::SAME;
 use super::values::Values;
 use crate::allocators::{Allocator, Prepared, Runner};
 use crate::args::BoundArgs;
+use crate::bench::geometric_mean;
 use crate::cost::CostModel;
 use crate::{Answer, input, progress, table};
 use anyhow::{Context, Result, ensure};
@@ -41,9 +43,6 @@ use regatta::{Algorithm, Problem};
 use relaxation::Relaxation;
 use std::fmt::Write;
 use std::time::Duration;
-
-/// Costs are sums of multiples of a fifth; bounds need not be.
-const SAME: f64 = 0.01;
 
 /// What the solver's answer is trusted to.
 const TRUST: f64 = 1.0 - 1e-6;
@@ -154,10 +153,8 @@ pub(crate) fn run(args: &BoundArgs) -> Result<Answer> {
         }
     }
     if all_ratios.len() > 1 {
-        let mean = |n: usize| {
-            let logs = all_ratios.iter().map(|ratios| ratios[n].ln()).sum::<f64>();
-            (logs / all_ratios.len() as f64).exp()
-        };
+        // None where a file's functions all fit into the registers, so that the bound is 0.
+        let mean = |n: usize| geometric_mean(all_ratios.iter().map(|ratios| ratios[n])).unwrap_or(f64::NAN);
         let means: Vec<f64> = (0..all_ratios[0].len()).map(mean).collect();
         table::add(&mut rows, row("geometric mean".to_owned(), String::new(), String::new(), &means));
     }
@@ -166,8 +163,9 @@ pub(crate) fn run(args: &BoundArgs) -> Result<Answer> {
 }
 
 fn row(name: String, functions: String, open: String, ratios: &[f64]) -> Vec<String> {
-    let figures = ratios.iter().map(|ratio| format!("{ratio:.3}"));
-    let over = format!("{:.3}", ratios[1] / ratios[0]);
+    let figure = |ratio: f64| if ratio.is_finite() { format!("{ratio:.3}") } else { "-".to_owned() };
+    let figures = ratios.iter().copied().map(figure);
+    let over = figure(ratios[1] / ratios[0]);
     [name, functions, open].into_iter().chain(figures).chain([over]).collect()
 }
 

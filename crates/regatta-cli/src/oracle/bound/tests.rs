@@ -1,22 +1,15 @@
 //! Bounds of functions whose optimum is known, and of random ones, where no allocator may do better.
 
-use super::{Bounded, SAME, bound, contradictions};
-use crate::oracle::optimum;
-use regatta::{Problem, text};
+use super::{Bounded, bound, contradictions};
+use crate::oracle::tests::{LIVES_THROUGH, assert_same, problem};
+use crate::oracle::{SAME, optimum};
 use regatta_testing::random;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn bound_of(machine: &str, function: &str) -> f64 {
-    let source = format!("machine {{ {machine} }}\nfunction {{\n{function}\n}}\n");
-    let problem: Problem = text::parse(&source).expect("the text form of a function").remove(0);
-    bound(&problem, LIMIT).expect("the function is one that can be expressed").expect("it is small")
-}
-
-#[track_caller]
-fn assert_same(cost: f64, expected: f64) {
-    assert!((cost - expected).abs() < SAME, "{cost} for {expected}");
+    bound(&problem(machine, function), LIMIT).expect("the function is one that can be expressed").expect("it is small")
 }
 
 const TWO: &str = "int preferred p0i p1i, slot 1";
@@ -70,12 +63,7 @@ fn a_copy_needs_a_register_beside_the_operands() {
 
 #[test]
 fn the_coldest_way_out_of_a_loop_is_taken() {
-    // Two registers for three values, one of which the loop does not use: stored before, loaded behind.
-    let function = "block0: op def v0i reg  op def v1i reg  branch -> block1(v1i)
-        block1(v2i): op def v3i reg, use v2i reg  branch use v3i reg -> block2, block3
-        block2: op def v4i reg, use v3i reg, use v3i reg op use v4i reg, use v3i reg branch -> block1(v3i)
-        block3: ret use v0i reg";
-    assert_same(bound_of(TWO, function), 5.0);
+    assert_same(bound_of(TWO, LIVES_THROUGH), 5.0);
 }
 
 #[test]

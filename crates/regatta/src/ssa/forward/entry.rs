@@ -13,7 +13,8 @@
 //! as long as there are others.
 //!
 //! A parameter that gets no register lives in memory, where its arguments are stored on the edges. So does one at a join whose arguments
-//! are all in memory already, unless it is used at once: it can share their slot; and one that would be loaded on very many ways.
+//! are all in memory already, unless it is used at once: it can share their slot; one that would be loaded on very many ways; and one that only
+//! goes back to a parameter of a loop header which lives in memory itself.
 
 use super::candidates::{Candidate, NO_CANDIDATE};
 use super::headers::room_through;
