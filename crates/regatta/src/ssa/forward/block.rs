@@ -1,5 +1,6 @@
 //! The walk through one block: what is needed when, from its start on; its instructions in turn; what the registers hold at its end.
 
+use super::forks::forks;
 use super::registers::{self, Bits, preg};
 use super::{Forward, InReg, Input, StateRange};
 use crate::Error;
@@ -21,6 +22,7 @@ impl Forward {
         let goes_on_from = self.only_pred(on, block);
         if let Some(from) = goes_on_from
             && on.next_uses.blocks[block].is_bare
+            && !forks(on, block)
         {
             // Nothing happens here.
             self.entry[block] = self.exit[from];
@@ -45,8 +47,12 @@ impl Forward {
         }
         let (first, end) = (on.flow.graph.first(block), on.flow.graph.end(block));
         let infos = &on.code.insts.as_slice()[first.index()..=end.index()];
+        let fork = if forks(on, block) { end.0 - 1 } else { u32::MAX };
         for (inst, pair) in (first.0..).zip(infos.windows(2)) {
             self.inst = Inst(inst);
+            if inst == fork {
+                self.load_for_ways(on, block);
+            }
             if let &[info, next] = pair
                 && (info.ops != next.ops || info.flags() & flag::KILLS != 0)
             {

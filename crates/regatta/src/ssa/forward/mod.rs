@@ -30,6 +30,7 @@ mod candidates;
 mod defs;
 mod entry;
 mod feedback;
+mod forks;
 mod headers;
 mod inst;
 mod plan;
@@ -145,6 +146,7 @@ pub(crate) struct Forward {
     candidates: Vec<Candidate>,
     /// The registers that the innermost loop around the block contests.
     contested: PerClass<u64>,
+    wanted: Vec<forks::Wanted>,
     pending: Vec<OpIndex>,
     planned: Vec<Op>,
     before: plan::Before,
