@@ -164,6 +164,7 @@ mod ssa;
 #[cfg(feature = "text")]
 pub mod text;
 
+use alloc::boxed::Box;
 use ir::Machine;
 
 pub use error::Error;
@@ -261,15 +262,19 @@ pub struct Options {
 }
 
 /// Storage kept between functions.
+///
+/// It is less than a kilobyte: compilers keep it in contexts of their own, and move these about.
 #[derive(Debug, Default)]
 pub struct Context {
     /// The result of the last run.
     pub output: Output,
     /// The other result, where there are two.
     second: Output,
-    ssa: ssa::SsaAllocator,
-    backtracking: backtracking::BacktrackingAllocator,
+    ssa: Box<ssa::SsaAllocator>,
+    backtracking: Box<backtracking::BacktrackingAllocator>,
 }
+
+const _: () = assert!(size_of::<Context>() < 1024);
 
 /// Allocates registers for a function.
 ///

@@ -36,7 +36,7 @@ fn one_load_serves_two_ways() {
           op use v0i reg, use v1i reg
           ret";
     assert_eq!(loads(blocks, BY_DEPTH), [2, 5]);
-    assert_eq!(loads(blocks, FrequencyModel::Estimated), [2, 5]);
+    assert_eq!(loads(blocks, FrequencyModel::Estimated), [3, 5, 5]);
 }
 
 #[test]

@@ -7,11 +7,11 @@
 //! Whether that pays is a matter of frequencies. A way whose next use of the value comes before any other way can join it saves a load. One that
 //! only leads to a use behind such a join saves nothing by itself; but all of them together save what would be loaded there, once. A use behind a
 //! call does not count, as the register would be lost on the way. Where frequencies are by the depth of loops, each way is as hot as the fork, and
-//! two ways are enough; where control is thought to be shared out among the ways, nearly all must want the value, and what is gained are loads behind
-//! joins, and size.
+//! two ways are enough. Where control is shared out among the ways, a load in front of them saves itself at best, so this is not for frequencies that
+//! are estimated: where all ways want the value, sql.js would execute 0.5 % more instructions, wasmoon 0.6 % fewer, others a little more.
 //!
 //! The idea is that of partial redundancy elimination, for spill code. **Cost.** Proportional to the lists of what is live into the ways, at each fork
-//! that has a register to spare.
+//! in the thorough setting.
 
 use super::candidates::NO_CANDIDATE;
 use super::{Forward, Input};
@@ -20,8 +20,8 @@ use crate::code::{Value, flag};
 use crate::ir::{Block, Inst};
 use crate::live::{EXIT_PENALTY, LiveIn};
 
-/// A load in front of a fork pays if it saves at least this part of its own cost.
-const PAYS: f32 = 0.99;
+/// A load in front of a fork pays if it saves at least so many times its own cost.
+const PAYS: f32 = 1.05;
 
 /// A value gives up its register for one that is wanted so many times sooner.
 const LATER: u32 = 4;
@@ -55,7 +55,7 @@ impl Forward {
     #[inline(never)]
     pub(super) fn load_for_ways(&mut self, on: &Input<'_>, block: Block) {
         self.find_wanted(on, block);
-        let frequency = on.flow.frequencies.best_guess(block);
+        let frequency = on.flow.frequencies.of(block);
         // What the loop only passes on, or has no use for, need not be in a register.
         let end = on.flow.loop_end(on.flow.loops.block_loop(block));
         let mut wanted = core::mem::take(&mut self.wanted);
@@ -123,7 +123,7 @@ impl Forward {
         let (live, further) = on.next_uses.live_in_or_used(to);
         let Some(end) = ahead.call.min(EXIT_PENALTY).checked_sub(further) else { return };
         let join = ahead.join.saturating_sub(further);
-        let frequency = on.flow.frequencies.best_guess(to);
+        let frequency = on.flow.frequencies.of(to);
         for &LiveIn { value, distance } in live {
             if distance > end || self.status[value].held != 0 {
                 continue;
@@ -149,7 +149,7 @@ impl Forward {
 /// Does control fork behind `block`, in a way that leaves registers alone, and is anybody to look there?
 #[inline]
 pub(super) fn forks(on: &Input<'_>, block: Block) -> bool {
-    on.careful && on.flow.graph.succ_edges(block).len() > 1 && {
+    on.careful && !on.is_estimated && on.flow.graph.succ_edges(block).len() > 1 && {
         let last = Inst::new(on.flow.graph.end(block).index() - 1);
         on.code.insts[last].flags() & flag::KILLS == 0
     }
