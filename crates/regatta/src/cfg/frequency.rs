@@ -150,17 +150,20 @@ impl Frequencies {
     /// Lets control flow from `block` into its successors.
     fn share_out(&mut self, graph: &Graph, loops: &Loops, order: &Order, block: Block) {
         let of = loops.block_loop(block);
-        let leaves = |to: Block| of != Loop::ROOT && !order.contains(of, to);
         let Self { share, flow, leaving, .. } = self;
-        let share = |to: Block| share[to] * if leaves(to) { LEAVES } else { 1.0 };
-        let whole: f32 = graph.succs(block).map(share).sum();
-        let frequency = self.estimate[block];
+        let mut whole = 0.0;
         for edge in graph.succ_edges(block) {
             let to = graph.edge(edge).to;
-            flow[edge] = frequency * share(to) / whole;
-            if leaves(to) {
+            let leaves = of != Loop::ROOT && !order.contains(of, to);
+            flow[edge] = share[to] * if leaves { LEAVES } else { 1.0 };
+            whole += flow[edge];
+            if leaves {
                 leaving.push(edge);
             }
+        }
+        let frequency = self.estimate[block];
+        for edge in graph.succ_edges(block) {
+            flow[edge] = frequency * flow[edge] / whole;
         }
     }
 

@@ -12,8 +12,11 @@
 //! Where frequencies are no more than the depth of loops, blocks between which no loop begins or ends count the same, and there is
 //! nothing to gain.
 //!
-//! Cost: the blocks of these trees, times the registers at a block's entry, and a sort of each. Over all values of a function, blocks are
-//! limited to [`STEPS`] for each instruction and block; what comes behind is stored once.
+//! The tree is found read by read: from its block up to one that is known, a path. The path that a path ends at is an earlier one. So the last
+//! path first, each from its lower end, is an order in which all of what is below a block comes before it.
+//!
+//! Cost: the blocks of these trees, times the registers at a block's entry. Over all values of a function, blocks are limited to [`STEPS`] for
+//! each instruction and block; what comes behind is stored once.
 
 use crate::code::Value;
 use crate::ir::Block;
@@ -48,8 +51,10 @@ struct Node {
 pub(super) struct Several {
     /// The node of each block; [`NONE`] for all between two values.
     node_of: TypedVec<Block, u32>,
+    /// Path by path, each from its lower end.
     nodes: Vec<Node>,
-    by_position: Vec<u32>,
+    /// The numbers of the nodes at which the paths begin, and the last one's end.
+    paths: Vec<u32>,
     /// The blocks to store the value in, in the order of positions.
     pub(super) chosen: Vec<Block>,
     /// What the stores there cost.
@@ -76,6 +81,7 @@ impl Several {
             return false;
         }
         self.nodes.clear();
+        self.paths.clear();
         let is_whole = self.grow(on, forward, value, def.block);
         for node in &self.nodes {
             self.node_of[node.block] = NONE;
@@ -89,7 +95,12 @@ impl Several {
             // What the moves of an edge read at the start of its target must have been stored before.
             let at_start = pos <= on.flow.start(block) && block != def;
             let mut at = if at_start { on.flow.dominators.idom(block) } else { block };
+            if at == def {
+                // No other block will do.
+                return false;
+            }
             let mut below = NONE;
+            self.paths.push(self.nodes.len() as u32);
             loop {
                 if at.is_invalid() || self.steps_left == 0 {
                     return false;
@@ -112,21 +123,20 @@ impl Several {
                 at = on.flow.dominators.idom(at);
             }
         }
+        self.paths.push(self.nodes.len() as u32);
         true
     }
 
     /// Chooses blocks of the tree, if they cost less than `limit`.
     fn choose(&mut self, on: &Input<'_>, forward: &Forward, value: Value, limit: f32) -> bool {
-        let nodes = &mut self.nodes;
-        self.by_position.clear();
-        self.by_position.extend(0..nodes.len() as u32);
-        // A block comes behind its dominators in the order of positions.
-        self.by_position.sort_unstable_by_key(|&node| on.flow.start(nodes[node as usize].block));
-        for &index in self.by_position.iter().rev() {
-            let Node { block, parent, below, is_read, .. } = nodes[index as usize];
+        let Self { nodes, paths, chosen, .. } = self;
+        let upwards = paths.windows(2).rev().flat_map(|path| path[0]..path[1]);
+        for index in upwards {
+            let index = index as usize;
+            let Node { block, parent, below, is_read, .. } = nodes[index];
             if parent == NONE {
                 // The definition's block.
-                if is_read || below >= limit {
+                if below >= limit {
                     return false;
                 }
                 self.cost = below;
@@ -137,17 +147,19 @@ impl Several {
             let below = if is_read { f32::INFINITY } else { below };
             let here = on.flow.frequencies.best_guess(block);
             let is_stored = here <= below && can_be_stored();
-            nodes[index as usize].is_stored = is_stored;
+            nodes[index].is_stored = is_stored;
             nodes[parent as usize].below += if is_stored { here } else { below };
         }
-        for &index in &self.by_position {
+        let downwards = paths.windows(2).flat_map(|path| (path[0]..path[1]).rev());
+        for index in downwards {
             let Node { block, parent, is_stored, .. } = nodes[index as usize];
             let above = nodes.get(parent as usize).is_some_and(|parent| parent.is_stored);
             if is_stored && !above {
-                self.chosen.push(block);
+                chosen.push(block);
             }
             nodes[index as usize].is_stored |= above;
         }
+        chosen.sort_unstable_by_key(|&block| on.flow.start(block));
         true
     }
 }
