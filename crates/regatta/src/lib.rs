@@ -271,7 +271,8 @@ pub struct Context {
     /// The other result, where there are two.
     second: Output,
     ssa: Box<ssa::SsaAllocator>,
-    backtracking: Box<backtracking::BacktrackingAllocator>,
+    /// Made when it is first asked for.
+    backtracking: Option<Box<backtracking::BacktrackingAllocator>>,
 }
 
 const _: () = assert!(size_of::<Context>() < 1024);
@@ -306,8 +307,9 @@ pub fn run_with_ctx<'a>(
     let result = match options.algorithm {
         Algorithm::Thorough => ssa.run(func, env, ssa::Effort::Thorough, frequencies, output),
         Algorithm::Quick => ssa.run(func, env, ssa::Effort::Quick, frequencies, output),
-        Algorithm::Backtracking => backtracking.run(func, env, options.slot_layout, output),
+        Algorithm::Backtracking => backtracking.get_or_insert_default().run(func, env, options.slot_layout, output),
         Algorithm::Best => {
+            let backtracking = backtracking.get_or_insert_default();
             let results = (
                 ssa.run(func, env, ssa::Effort::Thorough, frequencies, output),
                 backtracking.run(func, env, options.slot_layout, second),
