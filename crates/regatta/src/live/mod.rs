@@ -2,11 +2,13 @@
 //!
 //! Everything that the forward pass wants to know about the future is found here, before it starts: see [`NextUses`].
 
+mod ahead;
 mod next_use;
 mod steps;
 mod through;
 mod wishes;
 
+pub(crate) use ahead::LookAhead;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use next_use::exit_penalty;
 pub(crate) use next_use::{DEAD, EXIT_PENALTY, FAR, LiveIn, NextUses};

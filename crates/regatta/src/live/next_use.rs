@@ -66,32 +66,6 @@ impl LiveIn {
     }
 }
 
-/// What lies ahead of the start of a block, on the ways forward: in instructions, on the nearest of these ways.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ahead {
-    /// The next call.
-    pub(crate) call: u32,
-    /// The next point that is also come to by another way.
-    pub(crate) join: u32,
-}
-
-impl Ahead {
-    /// What lies ahead of the block `from`, a predecessor of `to` with nothing in it but `add` instructions, if this lies ahead of `to`.
-    #[inline(always)]
-    fn seen_from(self, flow: &FlowGraph, from: Block, to: Block, add: u32) -> Self {
-        let preds = flow.graph.pred_edges(to);
-        let is_join = preds.len() > 1 && preds.iter().filter(|&&edge| !flow.is_back_edge(edge)).nth(1).is_some();
-        let join = if is_join { 0 } else { self.join };
-        Self { call: self.call.saturating_add(add), join: join.saturating_add(flow.block_len(from)) }
-    }
-
-    /// What lies ahead if there are two ways.
-    #[inline(always)]
-    fn or(self, other: Self) -> Self {
-        Self { call: self.call.min(other.call), join: self.join.min(other.join) }
-    }
-}
-
 /// What is known of a block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BlockLiveness {
@@ -105,11 +79,18 @@ pub(crate) struct BlockLiveness {
     pub(crate) pressure: PerClass<u32>,
     /// The most of them that are live across one call.
     pub(crate) call_pressure: PerClass<u32>,
-    /// Has it calls?
-    pub(crate) has_call: bool,
+    /// How many instructions come before its first call; [`DEAD`] without one.
+    pub(crate) first_call: u32,
     /// Is its jump all that it consists of?
     pub(crate) is_bare: bool,
-    ahead: Ahead,
+}
+
+impl BlockLiveness {
+    /// Has it calls?
+    #[inline]
+    pub(crate) fn has_call(&self) -> bool {
+        self.first_call != DEAD
+    }
 }
 
 /// What is known of a value.
@@ -145,7 +126,6 @@ pub(crate) struct NextUses {
     pub(super) lives: TypedVec<Value, Life>,
     pub(super) live: Vec<Value>,
     limit: usize,
-    careful: bool,
 }
 
 impl NextUses {
@@ -161,12 +141,6 @@ impl NextUses {
     pub(crate) fn live_in_or_used(&self, block: Block) -> (&[LiveIn], u32) {
         let BlockLiveness { start, used_end, further, .. } = self.blocks[block];
         (&self.list[start as usize..used_end as usize], further)
-    }
-
-    /// What lies ahead of the start of `block`; only known if it was asked for.
-    #[inline]
-    pub(crate) fn ahead(&self, block: Block) -> Ahead {
-        self.blocks[block].ahead
     }
 
     /// Is the value, or a parameter that it becomes, live across a call?
@@ -210,8 +184,8 @@ impl NextUses {
         (3 * registers as usize).max(64)
     }
 
-    /// Fills the results for `code`; also sets the hints and next uses of its operands. `careful`: does it matter which registers had best
-    /// be avoided, and what lies ahead of blocks?
+    /// Fills the results for `code`; also sets the hints and next uses of its operands. `careful`: are
+    /// wishes to reach beyond a block, and does it matter which registers had best be avoided?
     pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph, machine: &Machine, careful: bool) {
         let (blocks, values) = (flow.graph.num_blocks(), code.values.len());
         self.limit = Self::list_limit(machine);
@@ -230,7 +204,6 @@ impl NextUses {
             crosses_call: false,
         }));
         self.wishes.reset(code.insts.len() - 1, blocks, flow.loops.num(), careful);
-        self.careful = careful;
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, block);
         }
@@ -257,7 +230,7 @@ impl NextUses {
             pressure: [0; 3],
             call_pressure: [0; 3],
             last_call: 0,
-            ahead: Ahead { call: u32::MAX, join: u32::MAX },
+            first_call: DEAD,
         };
         self.live.clear();
         self.live_out(code, flow, block, &mut at);
@@ -322,9 +295,8 @@ impl NextUses {
             used_end: self.list.len() as u32,
             pressure: at.pressure,
             call_pressure: at.call_pressure,
-            has_call: at.last_call != 0,
+            first_call: at.first_call,
             is_bare,
-            ahead: at.ahead,
             further: 0,
         };
     }
@@ -339,16 +311,14 @@ impl NextUses {
         }
         let BlockLiveness { start, end, further, .. } = self.blocks[to];
         let add = flow.block_len(block).saturating_add(exit_penalty(flow, block, to));
-        let there = self.blocks[to].ahead;
-        let ahead = if self.careful { there.seen_from(flow, block, to, add) } else { Ahead::default() };
         // (Its pressure counts with the successor, which is in every loop that it is in.)
         self.blocks[block] = BlockLiveness {
             start,
             end,
             used_end: end,
             further: further.saturating_add(add).min(FAR),
+            first_call: DEAD,
             is_bare: true,
-            ahead,
             ..BlockLiveness::default()
         };
         self.wishes.share(block, to);
@@ -358,7 +328,7 @@ impl NextUses {
     /// Starts from what the successors want.
     fn live_out(&mut self, code: &Code, flow: &FlowGraph, block: Block, at: &mut Point) {
         let length = flow.block_len(block);
-        let Self { list, lives, live, wishes, careful, .. } = self;
+        let Self { list, lives, live, wishes, .. } = self;
         let lives = lives.as_mut_slice();
         wishes.clear_registers();
         for edge in flow.graph.succ_edges(block) {
@@ -367,22 +337,16 @@ impl NextUses {
             let args = code.args(edge, params.len());
             let forward = !flow.is_back_edge(edge);
             if forward {
-                let BlockLiveness { start, end, further, ahead, .. } = self.blocks[to];
-                let add = length.saturating_add(exit_penalty(flow, block, to));
-                if *careful {
-                    at.ahead = at.ahead.or(ahead.seen_from(flow, block, to, add));
-                }
-                let add = add.saturating_add(further);
+                let BlockLiveness { start, end, further, .. } = self.blocks[to];
+                let add = length.saturating_add(exit_penalty(flow, block, to)).saturating_add(further);
                 for there in &list[start as usize..end as usize] {
                     let LiveIn { value, distance } = there.further(add);
                     reach(lives, live, value, distance, at);
                 }
                 // What is wanted once behind a loop is no reason for moves within.
-                if flow.loops_left(block, to) == 0 {
+                if wishes.reach_back() && flow.loops_left(block, to) == 0 {
                     wishes.inherit(lives, to, params, args);
                 }
-            } else {
-                at.ahead.join = at.ahead.join.min(length);
             }
             for (&param, &arg) in params.iter().zip(args) {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };

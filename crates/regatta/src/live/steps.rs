@@ -1,6 +1,6 @@
 //! The steps of the walk backwards that finds next uses ([`super::next_use`]): over one instruction, and over one mention of a value.
 
-use super::next_use::{Ahead, DEAD, FAR, Life, NextUses};
+use super::next_use::{DEAD, FAR, Life, NextUses};
 use super::wishes::LIVE_OUT;
 use crate::code::{LIVES_OUT, NO_REG, Op, Value, Want, flag};
 use crate::ir::{Inst, PReg, PerClass};
@@ -22,7 +22,8 @@ pub(super) struct Point {
     /// How many events had been seen behind the last call that was met in this block; 0 without one. A value lives across a call if its
     /// last use comes before.
     pub(super) last_call: u32,
-    pub(super) ahead: Ahead,
+    /// How many instructions are in front of the first call that was met; [`DEAD`] without one.
+    pub(super) first_call: u32,
 }
 
 impl Point {
@@ -90,7 +91,7 @@ impl NextUses {
             self.wishes.at_kill(clobbers, ops, is_call);
             if is_call {
                 at.last_call = self.wishes.num_events();
-                at.ahead.call = at.offset;
+                at.first_call = at.offset;
             }
         }
         for op in ops.iter_mut().rev().filter(|op| op.is_use()) {

@@ -17,8 +17,8 @@
 use super::next_use::{EXIT_PENALTY, FAR, LiveIn, NextUses};
 use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Code, Value};
-use crate::ir::PerClass;
 use crate::ir::entity::TypedVec;
+use crate::ir::{Machine, PerClass};
 use alloc::vec::Vec;
 
 /// What is known of a loop.
@@ -61,6 +61,15 @@ impl LoopLiveness {
         core::iter::successors(some(self.loops[of].first_inner), move |&of| some(self.loops[of].next_inner))
     }
 
+    /// Do more values live at once than there are registers, or more across some call than there are `survivors`?
+    pub(crate) fn are_registers_scarce(&self, machine: &Machine, survivors: PerClass<u64>) -> bool {
+        let whole = self.loops[Loop::ROOT];
+        (0..3).any(|c| {
+            let (all, surviving) = (machine.allocatable[c], machine.allocatable[c] & survivors[c]);
+            whole.pressure[c] > all.count_ones() || whole.call_pressure[c] > surviving.count_ones()
+        })
+    }
+
     /// Fills the results.
     pub(crate) fn run(&mut self, code: &Code, flow: &FlowGraph, next_uses: &mut NextUses) {
         self.list.clear();
@@ -72,7 +81,7 @@ impl LoopLiveness {
         self.in_list_of.reset(code.values.len(), Loop::invalid());
         for block in flow.graph.blocks() {
             let of = flow.loops.block_loop(block);
-            self.loops[of].has_call |= next_uses.blocks[block].has_call;
+            self.loops[of].has_call |= next_uses.blocks[block].has_call();
         }
         for of in self.loops.keys().skip(1).rev() {
             let has_call = self.loops[of].has_call;
@@ -131,7 +140,7 @@ impl LoopLiveness {
             let info = &mut self.loops[flow.loops.block_loop(block)];
             for c in 0..3 {
                 info.pressure[c] = info.pressure[c].max(found.pressure[c] + info.live[c]);
-                if found.has_call {
+                if found.has_call() {
                     info.call_pressure[c] = info.call_pressure[c].max(found.call_pressure[c] + info.live[c]);
                 }
             }

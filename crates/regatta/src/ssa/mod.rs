@@ -15,6 +15,7 @@
 //! | [`Fold`] | block parameters that are other names of a value |
 //! | [`NextUses`] | for each block, what is live and how far away its next use is; which registers values would like |
 //! | [`LoopLiveness`] | the same for what lives through loops; the loops' register pressure |
+//! | [`LookAhead`] | how far ahead calls and joins are |
 //! | [`forward::Forward`] | registers, reloads; loop nests several times while that pays |
 //! | [`stores::Stores`] | where each value that needs memory is stored |
 //! | [`lives::Lives`] | where each value is in memory |
@@ -35,7 +36,7 @@ use crate::code::{Code, Fold};
 use crate::debug::{self, DebugLocations};
 use crate::ir::{Function, Machine, MachineEnv};
 use crate::limits;
-use crate::live::{LoopLiveness, NextUses};
+use crate::live::{LookAhead, LoopLiveness, NextUses};
 use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
 use crate::{Error, FrequencyModel};
@@ -61,6 +62,7 @@ pub(crate) struct SsaAllocator {
     fold: Fold,
     next_uses: NextUses,
     loops: LoopLiveness,
+    ahead: LookAhead,
     forward: forward::Forward,
     stores: stores::Stores,
     sets: spill_sets::SpillSets,
@@ -98,12 +100,20 @@ impl SsaAllocator {
             return Err(self.code.undefined(live.value));
         }
         self.loops.run(&self.code, &self.flow, &mut self.next_uses);
+        // Where all values have room, nothing is missing at forks.
+        let looks_ahead = careful
+            && frequencies != FrequencyModel::Estimated
+            && self.loops.are_registers_scarce(&machine, self.code.survivors);
+        if looks_ahead {
+            self.ahead.run(&self.flow, &self.next_uses);
+        }
         self.code.prepare(output);
         let input = Input {
             code: &self.code,
             flow: &self.flow,
             next_uses: &self.next_uses,
             loops: &self.loops,
+            ahead: looks_ahead.then_some(&self.ahead),
             machine: &machine,
             rounds: if careful { THOROUGH_ROUNDS } else { 0 },
             careful,

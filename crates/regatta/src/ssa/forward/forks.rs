@@ -18,7 +18,7 @@ use super::{Forward, Input};
 use crate::cfg::Edge;
 use crate::code::{Value, flag};
 use crate::ir::{Block, Inst};
-use crate::live::{EXIT_PENALTY, LiveIn};
+use crate::live::{EXIT_PENALTY, LiveIn, LookAhead};
 
 /// A load in front of a fork pays if it saves at least so many times its own cost.
 const PAYS: f32 = 1.05;
@@ -54,7 +54,8 @@ impl Forward {
     /// In front of the last instruction of `block`: loads what pays.
     #[inline(never)]
     pub(super) fn load_for_ways(&mut self, on: &Input<'_>, block: Block) {
-        self.find_wanted(on, block);
+        let Some(look_ahead) = on.ahead else { return };
+        self.find_wanted(on, look_ahead, block);
         let frequency = on.flow.frequencies.of(block);
         // What the loop only passes on, or has no use for, need not be in a register.
         let end = on.flow.loop_end(on.flow.loops.block_loop(block));
@@ -96,30 +97,30 @@ impl Forward {
     }
 
     /// Lists the values that are in no register and that some way out of `block` needs before it calls; none if it cannot be two ways.
-    fn find_wanted(&mut self, on: &Input<'_>, block: Block) {
+    fn find_wanted(&mut self, on: &Input<'_>, look_ahead: &LookAhead, block: Block) {
         let mut ways = on.flow.graph.succ_edges(block);
         if let (Some(one), Some(other), None) = (ways.next(), ways.next(), ways.next()) {
             // What one of the two does not need is not needed twice: the one with less to look through comes first.
             let length = |edge| on.next_uses.live_in_or_used(on.flow.graph.edge(edge).to).0.len();
             let (first, second) = if length(other) < length(one) { (other, one) } else { (one, other) };
-            self.look_along(on, first);
+            self.look_along(on, look_ahead, first);
             if !self.wanted.is_empty() {
-                self.look_along(on, second);
+                self.look_along(on, look_ahead, second);
             }
             return;
         }
         for edge in on.flow.graph.succ_edges(block) {
-            self.look_along(on, edge);
+            self.look_along(on, look_ahead, edge);
         }
     }
 
     /// Adds what the way that begins with `edge` needs.
-    fn look_along(&mut self, on: &Input<'_>, edge: Edge) {
+    fn look_along(&mut self, on: &Input<'_>, look_ahead: &LookAhead, edge: Edge) {
         if on.flow.is_back_edge(edge) {
             return;
         }
         let to = on.flow.graph.edge(edge).to;
-        let ahead = on.next_uses.ahead(to);
+        let ahead = look_ahead.of(to);
         let (live, further) = on.next_uses.live_in_or_used(to);
         let Some(end) = ahead.call.min(EXIT_PENALTY).checked_sub(further) else { return };
         let join = ahead.join.saturating_sub(further);
@@ -149,7 +150,7 @@ impl Forward {
 /// Does control fork behind `block`, in a way that leaves registers alone, and is anybody to look there?
 #[inline]
 pub(super) fn forks(on: &Input<'_>, block: Block) -> bool {
-    on.careful && !on.is_estimated && on.flow.graph.succ_edges(block).len() > 1 && {
+    on.ahead.is_some() && on.flow.graph.succ_edges(block).len() > 1 && {
         let last = Inst::new(on.flow.graph.end(block).index() - 1);
         on.code.insts[last].flags() & flag::KILLS == 0
     }

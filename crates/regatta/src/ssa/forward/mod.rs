@@ -48,7 +48,7 @@ use crate::cfg::{Edge, FlowGraph, Loop};
 use crate::code::{Code, Op, OpIndex, Value, ValueDef};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
-use crate::live::{LoopLiveness, NextUses};
+use crate::live::{LookAhead, LoopLiveness, NextUses};
 use crate::output::Allocation;
 use alloc::vec::Vec;
 use candidates::Candidate;
@@ -63,6 +63,8 @@ pub(crate) struct Input<'a> {
     pub(crate) flow: &'a FlowGraph,
     pub(crate) next_uses: &'a NextUses,
     pub(crate) loops: &'a LoopLiveness,
+    /// How far ahead calls and joins are, if values are loaded in front of forks.
+    pub(crate) ahead: Option<&'a LookAhead>,
     pub(crate) machine: &'a Machine,
     /// How often a loop nest may be allocated again.
     pub(crate) rounds: usize,
