@@ -18,7 +18,7 @@ use super::{Forward, Input};
 use crate::cfg::Edge;
 use crate::code::{Value, flag};
 use crate::ir::{Block, Inst};
-use crate::live::{EXIT_PENALTY, LiveIn, LookAhead};
+use crate::live::{DEAD, EXIT_PENALTY, LiveIn, LookAhead};
 
 /// A load in front of a fork pays if it saves at least so many times its own cost.
 const PAYS: f32 = 1.05;
@@ -56,6 +56,9 @@ impl Forward {
     pub(super) fn load_for_ways(&mut self, on: &Input<'_>, block: Block) {
         let Some(look_ahead) = on.ahead else { return };
         self.find_wanted(on, look_ahead, block);
+        if self.wanted.is_empty() {
+            return;
+        }
         let frequency = on.flow.frequencies.of(block);
         // What the loop only passes on, or has no use for, need not be in a register.
         let end = on.flow.loop_end(on.flow.loops.block_loop(block));
@@ -103,19 +106,19 @@ impl Forward {
             // What one of the two does not need is not needed twice: the one with less to look through comes first.
             let length = |edge| on.next_uses.live_in_or_used(on.flow.graph.edge(edge).to).0.len();
             let (first, second) = if length(other) < length(one) { (other, one) } else { (one, other) };
-            self.look_along(on, look_ahead, first);
+            self.look_along::<true>(on, look_ahead, first);
             if !self.wanted.is_empty() {
-                self.look_along(on, look_ahead, second);
+                self.look_along::<false>(on, look_ahead, second);
             }
             return;
         }
         for edge in on.flow.graph.succ_edges(block) {
-            self.look_along(on, look_ahead, edge);
+            self.look_along::<true>(on, look_ahead, edge);
         }
     }
 
-    /// Adds what the way that begins with `edge` needs.
-    fn look_along(&mut self, on: &Input<'_>, look_ahead: &LookAhead, edge: Edge) {
+    /// Adds what the way that begins with `edge` needs, or what it needs of what is listed.
+    fn look_along<const ADDS: bool>(&mut self, on: &Input<'_>, look_ahead: &LookAhead, edge: Edge) {
         if on.flow.is_back_edge(edge) {
             return;
         }
@@ -126,16 +129,19 @@ impl Forward {
         let join = ahead.join.saturating_sub(further);
         let frequency = on.flow.frequencies.of(to);
         for &LiveIn { value, distance } in live {
-            if distance > end || self.status[value].held != 0 {
+            if distance > end {
                 continue;
             }
-            let number = &mut self.status[value].candidate_of;
-            if *number == NO_CANDIDATE {
-                *number = self.wanted.len() as u32;
-                let distance = distance + further + 1;
-                self.wanted.push(Wanted { value, ways: 0, used: 0.0, needed: 0.0, distance });
+            let status = &mut self.status[value];
+            if status.candidate_of == NO_CANDIDATE {
+                if !ADDS || status.held != 0 {
+                    continue;
+                }
+                status.candidate_of = self.wanted.len() as u32;
+                self.wanted.push(Wanted { value, ways: 0, used: 0.0, needed: 0.0, distance: DEAD });
             }
-            let wanted = &mut self.wanted[*number as usize];
+            let number = status.candidate_of as usize;
+            let wanted = &mut self.wanted[number];
             wanted.ways += 1;
             wanted.distance = wanted.distance.min(distance + further + 1);
             if distance < join {
