@@ -54,34 +54,40 @@ impl<'a> Prepared<'a> {
 /// An allocator with the storage that it keeps from function to function.
 pub(crate) struct Runner {
     pub(crate) allocator: Allocator,
-    ours: Context,
-    theirs: Ctx,
+    storage: Storage,
+}
+
+/// What an allocator keeps from function to function. (On the heap, so that all of it is measured.)
+enum Storage {
+    Ours(Algorithm, Box<Context>),
+    Theirs(ra2::Algorithm, Box<Ctx>),
 }
 
 impl Runner {
     pub(crate) fn new(allocator: Allocator) -> Self {
-        Self { allocator, ours: Context::default(), theirs: Ctx::default() }
+        let storage = match allocator {
+            Allocator::Ours(algorithm) => Storage::Ours(algorithm, Box::default()),
+            Allocator::Ion => Storage::Theirs(ra2::Algorithm::Ion, Box::default()),
+            Allocator::Fastalloc => Storage::Theirs(ra2::Algorithm::Fastalloc, Box::default()),
+        };
+        Self { allocator, storage }
     }
 
     /// Allocates once and says how long it took. An allocator that panics has failed, and starts afresh.
     pub(crate) fn allocate(&mut self, prepared: &Prepared<'_>) -> Result<Duration> {
         let Prepared { problem, our_func, their_func, their_env } = prepared;
-        let attempt = catch_unwind(AssertUnwindSafe(|| match self.allocator {
-            Allocator::Ours(algorithm) => {
-                let options = Options { algorithm, ..Options::default() };
+        let attempt = catch_unwind(AssertUnwindSafe(|| match &mut self.storage {
+            Storage::Ours(algorithm, context) => {
+                let options = Options { algorithm: *algorithm, ..Options::default() };
                 let start = Instant::now();
-                let result = black_box(regatta::run_with_ctx(our_func, &problem.env, &options, &mut self.ours));
+                let result = black_box(regatta::run_with_ctx(our_func, &problem.env, &options, context));
                 let time = start.elapsed();
                 result.map(|_| time).map_err(|error| anyhow!("{error}"))
             }
-            theirs => {
-                let algorithm = match theirs {
-                    Allocator::Fastalloc => ra2::Algorithm::Fastalloc,
-                    _ => ra2::Algorithm::Ion,
-                };
-                let options = RegallocOptions { algorithm, ..RegallocOptions::default() };
+            Storage::Theirs(algorithm, context) => {
+                let options = RegallocOptions { algorithm: *algorithm, ..RegallocOptions::default() };
                 let start = Instant::now();
-                let result = black_box(ra2::regalloc2::run_with_ctx(their_func, their_env, &options, &mut self.theirs));
+                let result = black_box(ra2::regalloc2::run_with_ctx(their_func, their_env, &options, context));
                 let time = start.elapsed();
                 result.map(|_| time).map_err(|error| anyhow!("{error:?}"))
             }
@@ -94,9 +100,9 @@ impl Runner {
 
     /// The result of the last run, in our vocabulary.
     pub(crate) fn output(&self) -> Output {
-        match self.allocator {
-            Allocator::Ours(_) => self.ours.output.clone(),
-            Allocator::Ion | Allocator::Fastalloc => ra2::our_output(&self.theirs.output),
+        match &self.storage {
+            Storage::Ours(_, context) => context.output.clone(),
+            Storage::Theirs(_, context) => ra2::our_output(&context.output),
         }
     }
 }
