@@ -1,9 +1,9 @@
 //! Liveness and distances against a data-flow over sets that is iterated until nothing changes.
 
-use crate::cfg::{FlowGraph, Loop};
-use crate::code::{Code, Fold, OpIndex, Value, Want};
+use crate::cfg::{Edge, FlowGraph, Loop};
+use crate::code::{Code, Fold, OpIndex, Value, Want, flag};
 use crate::ir::{Block, Func, Inst, Machine, MachineEnv};
-use crate::live::{DEAD, FAR, LiveIn, LoopLiveness, NextUses, exit_penalty};
+use crate::live::{DEAD, FAR, LiveIn, LookAhead, LoopLiveness, NextUses, exit_penalty};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -20,6 +20,7 @@ pub fn liveness(func: &Func, env: &MachineEnv) {
     let (mut next_uses, mut loops) = <(NextUses, LoopLiveness)>::default();
     next_uses.run(&mut code, &flow, &machine, true);
     loops.run(&code, &flow, &mut next_uses);
+    check_ahead(&code, &flow, &next_uses);
     let forward = distances(&code, &flow, &next_uses);
     let limit = next_uses.limit();
     let whole = forward.iter().all(|live| live.len() <= limit);
@@ -36,6 +37,41 @@ pub fn liveness(func: &Func, env: &MachineEnv) {
     }
     if whole && !flow.loops.any_irreducible() {
         check_through_loops(&code, &flow, &next_uses, &loops);
+    }
+}
+
+/// How far ahead the next call and the next join are, found by iteration from the instructions and edges.
+fn check_ahead(code: &Code, flow: &FlowGraph, next_uses: &NextUses) {
+    let mut ahead = LookAhead::default();
+    ahead.run(flow, next_uses);
+    let mut nearest = vec![(DEAD, DEAD); flow.graph.num_blocks()];
+    loop {
+        let before = nearest.clone();
+        for block in flow.graph.blocks() {
+            let (first, length) = (flow.graph.first(block).0, flow.block_len(block));
+            let call = (0..length).find(|inst| code.insts[Inst(first + inst)].flags() & flag::CALL != 0);
+            let (mut next_call, mut next_join) = (call.unwrap_or(DEAD), DEAD);
+            for edge in flow.graph.succ_edges(block) {
+                let to = flow.graph.edge(edge).to;
+                let (call_behind, join_behind) = nearest[to.index()];
+                let forward = |edge: &&Edge| !flow.is_back_edge(**edge);
+                let comes_from_elsewhere = flow.graph.pred_edges(to).iter().filter(forward).count() > 1;
+                let joins = flow.is_back_edge(edge) || comes_from_elsewhere;
+                next_join = next_join.min(if joins { length } else { join_behind.saturating_add(length) });
+                if !flow.is_back_edge(edge) {
+                    let away = length.saturating_add(exit_penalty(flow, block, to));
+                    next_call = next_call.min(call_behind.saturating_add(away));
+                }
+            }
+            nearest[block.index()] = (next_call, next_join);
+        }
+        if nearest == before {
+            break;
+        }
+    }
+    for block in flow.graph.blocks() {
+        let found = ahead.of(block);
+        assert_eq!((found.call, found.join), nearest[block.index()], "ahead of {block}");
     }
 }
 
