@@ -32,7 +32,7 @@ pub(super) struct Wanted {
     value: Value,
     /// How many ways need it before a call.
     ways: u32,
-    /// How often control takes the ways that use it themselves, and these or those that lead to such a use.
+    /// How often control takes the ways that use it before another way joins, and those that lead to a use behind a join.
     used: f32,
     needed: f32,
     /// How many instructions the nearest use is away.

@@ -15,6 +15,7 @@
 //!   number tells on which visit a next use was set.
 //! - **Instructions** (`inst`) bring their uses into registers, save values from registers that the instruction overwrites, and
 //!   place their definitions. `plan` is the way out for instructions that need nearly all registers.
+//! - **Forks** (`forks`). In front of the branch at the end of a block, what several ways behind it would load for themselves is loaded for all.
 //! - **Feedback** (`feedback`). A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register
 //!   in the loop anyway. A loop that lost much so is allocated again with these values left out.
 //!
