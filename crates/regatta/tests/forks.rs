@@ -119,3 +119,25 @@ fn what_a_register_holds_stays_if_it_is_needed_as_soon() {
           ret";
     assert_eq!(loads(blocks, BY_DEPTH), [7, 10]);
 }
+
+#[test]
+fn what_is_needed_much_later_gives_way() {
+    let blocks = "
+        block1: ; inst3
+          op def v2i reg, def v3i reg, def v4i reg, def v5i reg, def v6i reg
+          branch -> block3, block4 ; inst4
+        block2: ; inst5
+          ret
+        block3: ; inst6
+          op use v0i reg
+          op op op op op op op op
+          op use v2i reg, use v3i reg, use v4i reg, use v5i reg, use v6i reg ; inst15
+          ret
+        block4: ; inst17
+          op use v0i reg
+          op op op op op op op op
+          op use v2i reg, use v3i reg, use v4i reg, use v5i reg, use v6i reg ; inst26
+          ret";
+    // On each way v0i would take the register of another, which is loaded again.
+    assert_eq!(loads(blocks, BY_DEPTH), [4, 15, 26]);
+}
