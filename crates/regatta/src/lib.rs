@@ -242,7 +242,8 @@ pub enum FrequencyModel {
     /// executed. A branch shares its frequency out among its successors: those that call get less than those that do
     /// not, those that leave a loop less than those that do not, and those at whose end the program is over almost
     /// nothing. A loop is executed ten times each time that it is entered. Fewer stores are executed so, and there may
-    /// be more of them in the code. [`Algorithm::Thorough`] alone makes the estimate (and so [`Algorithm::Best`], in
+    /// be more of them in the code. Nothing is loaded in front of a branch for several ways behind it, since that saves
+    /// no load that is executed. [`Algorithm::Thorough`] alone makes the estimate (and so [`Algorithm::Best`], in
     /// part), and not for functions in which a loop has several entries.
     Estimated,
 }
