@@ -78,13 +78,45 @@ impl Slot {
     }
 }
 
-/// A tenant: its place in the caller's list, class and first position.
-#[derive(Clone, Copy, Debug)]
-struct Tenant {
-    class: u8,
-    shares: bool,
-    from: u32,
-    index: u32,
+/// A tenant in one number, for the sake of sorting: its first position, then its place in the caller's list, then whether it shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Tenant(u64);
+
+impl Tenant {
+    fn new(from: u32, index: usize, shares: bool) -> Self {
+        // (There are no more tenants than values, and these are numbered in half as many bits.)
+        Self(u64::from(from) << 32 | (index as u64) << 1 | u64::from(shares))
+    }
+
+    fn from(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    fn index(self) -> usize {
+        (self.0 as u32 >> 1) as usize
+    }
+
+    fn shares(self) -> bool {
+        self.0 & 1 != 0
+    }
+}
+
+/// A slot by when it is empty, the soonest first: that position, then the slot's number. (One number is compared faster than two.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct EmptyFrom(Reverse<u64>);
+
+impl EmptyFrom {
+    fn new(end: u32, slot: u32) -> Self {
+        Self(Reverse(u64::from(end) << 32 | u64::from(slot)))
+    }
+
+    fn end(self) -> u32 {
+        (self.0.0 >> 32) as u32
+    }
+
+    fn slot(self) -> u32 {
+        self.0.0 as u32
+    }
 }
 
 /// The pass, with its results.
@@ -93,7 +125,9 @@ pub(crate) struct Slots {
     /// Where each tenant lives.
     places: Vec<Allocation>,
     words: u32,
-    tenants: Vec<Tenant>,
+    /// By class.
+    tenants: PerClass<Vec<Tenant>>,
+    num_tenants: usize,
     /// The slots so far, in the size of the class that is being packed.
     slots: Vec<Slot>,
     /// The first of these belong to classes before it.
@@ -104,7 +138,7 @@ pub(crate) struct Slots {
     next_probe: [usize; 2],
     spare: Vec<Vec<Stretch>>,
     /// The slots of the class itself, by when they are empty for good; or sooner, where a tenant has moved in since.
-    free: BinaryHeap<Reverse<(u32, u32)>>,
+    free: BinaryHeap<EmptyFrom>,
     emergency: [[Option<Allocation>; 2]; 3],
 }
 
@@ -139,7 +173,8 @@ impl SlotShape {
 impl Slots {
     /// Starts a new frame.
     pub(crate) fn clear(&mut self) {
-        self.tenants.clear();
+        self.tenants.iter_mut().for_each(Vec::clear);
+        self.num_tenants = 0;
         self.places.clear();
         self.words = 0;
         self.emergency = [[None; 2]; 3];
@@ -154,27 +189,31 @@ impl Slots {
     /// Adds a tenant; tenants are numbered from 0. It `shares` if it may take a part of a slot of another class. (It
     /// must not where it is written at the same time as that is read: parallel moves know places, not their parts.)
     pub(crate) fn add(&mut self, class: RegClass, first: u32, shares: bool) {
-        let index = self.tenants.len() as u32;
-        self.tenants.push(Tenant { class: class as u8, shares, from: first, index });
+        self.tenants[class.index()].push(Tenant::new(first, self.num_tenants, shares));
+        self.num_tenants += 1;
     }
 
     /// Finds a place for every tenant; `stretches` tells what one occupies.
     pub(crate) fn run<'a>(&mut self, shape: SlotShape, stretches: impl Fn(usize) -> &'a [Stretch]) {
-        self.places.resize(self.tenants.len(), Allocation::none());
+        self.places.resize(self.num_tenants, Allocation::none());
         self.recycle();
-        let size = |t: &Tenant| shape.size[usize::from(t.class)];
-        self.tenants.sort_unstable_by_key(|t| (Reverse(size(t)), t.class, t.from, t.index));
-        let tenants = core::mem::take(&mut self.tenants);
+        let mut classes = [0, 1, 2];
+        classes.sort_by_key(|&class| Reverse(shape.size[class]));
         let mut size_before = 0;
-        for of_class in tenants.chunk_by(|a, b| a.class == b.class) {
-            let size = size(&of_class[0]);
+        for class in classes {
+            let mut tenants = core::mem::take(&mut self.tenants[class]);
+            if tenants.is_empty() {
+                continue;
+            }
+            let size = shape.size[class];
             if size < size_before {
                 self.cut_slots(size_before, size);
             }
             size_before = size;
-            self.pack(of_class, size, shape, &stretches);
+            tenants.sort_unstable();
+            self.pack(&tenants, size, shape, &stretches);
+            self.tenants[class] = tenants;
         }
-        self.tenants = tenants;
     }
 
     fn recycle(&mut self) {
@@ -212,14 +251,14 @@ impl Slots {
         self.shared = self.slots.len();
         self.next_probe = [0, self.shared];
         self.gaps_end = 0;
-        for &Tenant { from, index, shares, .. } in tenants {
-            let tenant = stretches(index as usize);
-            let number = self.find(from, tenant, shares, size);
+        for at in tenants {
+            let tenant = stretches(at.index());
+            let number = self.find(at.from(), tenant, at.shares(), size);
             self.slots[number].add(tenant);
             if let [_, .., last] = tenant {
                 self.gaps_end = self.gaps_end.max(last.from);
             }
-            self.places[index as usize] = place(shape, self.slots[number].offset, size);
+            self.places[at.index()] = place(shape, self.slots[number].offset, size);
         }
     }
 
@@ -227,17 +266,16 @@ impl Slots {
     fn find(&mut self, from: u32, tenant: &[Stretch], shares: bool, size: u32) -> usize {
         // An entry in the heap may be out of date; a slot is empty no sooner than its entry says.
         while let Some(mut first) = self.free.peek_mut() {
-            let Reverse((end, number)) = *first;
-            let now = self.slots[number as usize].end();
-            if now == end {
+            let now = self.slots[first.slot() as usize].end();
+            if now == first.end() {
                 break;
             }
-            *first = Reverse((now, number));
+            *first = EmptyFrom::new(now, first.slot());
         }
-        if let Some(&Reverse((end, number))) = self.free.peek()
-            && end < from
+        if let Some(&first) = self.free.peek()
+            && first.end() < from
         {
-            return number as usize;
+            return first.slot() as usize;
         }
         let all = self.slots.len();
         let found = if from < self.gaps_end { self.probe(self.shared..all, GAP_PROBES, tenant) } else { None };
@@ -246,7 +284,7 @@ impl Slots {
             // Sizes descend, and each divides those before it: the end of the frame is aligned.
             self.slots.push(Slot { offset: self.words, taken: self.spare.pop().unwrap_or_default() });
             self.words = self.words.saturating_add(size).min(FULL);
-            self.free.push(Reverse((0, all as u32)));
+            self.free.push(EmptyFrom::new(0, all as u32));
             all
         })
     }
