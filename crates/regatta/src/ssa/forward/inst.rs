@@ -106,8 +106,15 @@ impl Forward {
         if flags & flag::KILLS != 0 {
             claims.killed = on.code.clobber_sets[on.code.insts[self.inst].clobbers()];
         }
+        // A call reads fixed registers, and often nothing else.
+        let mut all_fixed = false;
         if flags & (flag::KILLS | flag::FIXED_USE) != 0 {
-            for op in ops.iter().filter(|op| op.want == Want::Fixed) {
+            all_fixed = true;
+            for op in ops {
+                if op.want != Want::Fixed {
+                    all_fixed &= op.is_def();
+                    continue;
+                }
                 let claimed = match (op.is_def(), op.is_late()) {
                     (false, _) => &mut claims.fixed,
                     (true, false) => &mut claims.early_fixed,
@@ -118,21 +125,24 @@ impl Forward {
             self.fixed_uses(on, ops, first, allocs, &mut claims)?;
             self.clear_for_early_defs(on, &claims);
         }
-        if flags & (flag::UNCOMMON | flag::HARD) != 0 {
-            for (k, op) in ops.iter().enumerate() {
-                if op.is_use() && op.want == Want::Reg && (op.is_late() || op.role & REUSED != 0 || op.reg < 6) {
-                    self.choosy_use(on, *op, first + k, allocs, &mut claims)?;
+        if !all_fixed {
+            if flags & (flag::UNCOMMON | flag::HARD) != 0 {
+                for (k, op) in ops.iter().enumerate() {
+                    if op.is_use() && op.want == Want::Reg && (op.is_late() || op.role & REUSED != 0 || op.reg < 6) {
+                        self.choosy_use(on, *op, first + k, allocs, &mut claims)?;
+                    }
                 }
             }
+            for (k, op) in ops.iter().enumerate() {
+                if op.want == Want::Ignored {
+                    allocs[first + k] = ignored(*op);
+                }
+                self.other_use(on, *op, first + k, flags, allocs, &mut claims)?;
+            }
         }
-        for (k, op) in ops.iter().enumerate() {
-            self.other_use(on, *op, first + k, flags, allocs, &mut claims)?;
-        }
-        for (k, op) in ops.iter().enumerate() {
+        for op in ops {
             if op.is_use() {
                 self.set_next_use(*op);
-            } else if op.want == Want::Ignored {
-                allocs[first + k] = ignored(*op);
             }
         }
         if flags & flag::REUSE != 0 {
@@ -148,10 +158,12 @@ impl Forward {
         for class in super::registers::CLASSES {
             self.free_all(class, claims.killed[class]);
         }
-        self.late_defs(on, ops, first, allocs, &mut claims)?;
-        for op in ops {
-            if op.is_def() {
-                self.drop_if_dead(op.class(), op.value);
+        if flags & flag::DEFINES != 0 {
+            self.late_defs(on, ops, first, allocs, &mut claims)?;
+            for op in ops {
+                if op.is_def() {
+                    self.drop_if_dead(op.class(), op.value);
+                }
             }
         }
         if flags & flag::UNCOMMON != 0 {
@@ -169,14 +181,15 @@ impl Forward {
                 continue;
             }
             let stack = on.machine.stack[class];
-            let mut rescue = [(0u32, 0u8); 64];
+            // The next uses of those that are needed, each above its register.
+            let mut rescue = [0u64; 64];
             let mut count = 0;
             for reg in Bits(in_danger) {
-                let value = self.regs.value(class, reg);
-                let needed = (self.status[value].next != DEAD) & (self.status[value].held & !killed & !stack == 0);
+                let status = &self.status[self.regs.value(class, reg)];
+                let needed = (status.next != DEAD) & (status.held & !killed & !stack == 0);
                 // One rescue a value: from the lowest of its registers.
-                let is_lowest = self.status[value].held & in_danger & (bit(reg) - 1) == 0;
-                rescue[count & 63] = (self.status[value].next, reg);
+                let is_lowest = status.held & in_danger & (bit(reg) - 1) == 0;
+                rescue[count & 63] = u64::from(status.next) << 8 | u64::from(reg);
                 count += usize::from(needed & is_lowest);
             }
             rescue[..count].sort_unstable();
@@ -185,7 +198,8 @@ impl Forward {
                 & !claims.read[class]
                 & !claims.defined[class]
                 & !claims.early_fixed[class];
-            for &(next_use, reg) in &rescue[..count] {
+            for &pair in &rescue[..count] {
+                let (next_use, reg) = ((pair >> 8) as u32, pair as u8);
                 let value = self.regs.value(class, reg);
                 let free = among & !self.regs.occupied[class];
                 let to = if free != 0 {
