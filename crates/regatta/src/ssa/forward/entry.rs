@@ -21,9 +21,10 @@ use super::headers::room_through;
 use super::registers::{Bits, CLASSES, bit, lowest, preg};
 use super::{Forward, InReg, Input, MOVE_COST, RELOAD_COST};
 use crate::cfg::{Edge, Loop};
-use crate::code::NO_REG;
+use crate::code::{NO_REG, Value};
 use crate::ir::{Block, PReg};
 use crate::live::{DEAD, EXIT_PENALTY};
+use core::hint::select_unpredictable;
 
 /// A parameter whose arguments are all in memory gets a register if its first use is at most so far away.
 const SOON: u32 = 16;
@@ -37,6 +38,9 @@ const AT_HAND: u32 = 4;
 /// Not where frequencies are estimated: sql.js would execute 5 % more instructions, since few of these ways are taken often.
 /// (The quick setting has not got the exact live ranges that let a parameter share the slot of its arguments: it would copy.)
 const MANY_WAYS: f32 = 4.0;
+
+/// The registers of so many arguments are looked for one by one, rather than by way of a table.
+const LOOKED_FOR: usize = 4;
 
 impl Forward {
     /// Sets the registers as they are at the start of a block with one predecessor and no parameters.
@@ -145,14 +149,21 @@ impl Forward {
             if params.is_empty() {
                 continue;
             }
-            self.load_exit(from);
+            // (Few blocks have many parameters.)
+            let in_table = params.len() > LOOKED_FOR;
+            if in_table {
+                self.load_exit(from);
+            }
             for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
                 let at = self.status[param].candidate_of;
                 if at != NO_CANDIDATE {
-                    self.candidates[at as usize].add_pred(edges, self.at_exit[arg], frequency);
+                    let regs = if in_table { self.at_exit[arg] } else { self.regs_at_exit(from, arg) };
+                    self.candidates[at as usize].add_pred(edges, regs, frequency);
                 }
             }
-            self.clear_exit(from);
+            if in_table {
+                self.clear_exit(from);
+            }
         }
         for candidate in &mut self.candidates {
             self.status[candidate.value].candidate_of = NO_CANDIDATE;
@@ -326,6 +337,13 @@ impl Forward {
         }
     }
 
+    /// The registers that hold `value` at the end of `from`, by looking through all.
+    #[inline]
+    fn regs_at_exit(&self, from: Block, value: Value) -> u64 {
+        let of = |there: &InReg| select_unpredictable(there.value == value, bit(there.reg.hw_enc() as u8), 0);
+        self.at_exit(from).iter().map(of).fold(0, |regs, reg| regs | reg)
+    }
+
     fn clear_exit(&mut self, from: Block) {
         let (start, end) = self.exit[from];
         for index in start as usize..end as usize {
@@ -335,37 +353,36 @@ impl Forward {
 
     /// Notes what the moves on `edge` will reload; on a back edge, also what that says about the header.
     pub(super) fn note_edge(&mut self, on: &Input<'_>, edge: Edge) {
-        if self.is_settled(on, edge) {
-            return;
-        }
         let data = on.flow.graph.edge(edge);
         let params = on.code.params(data.to);
         let is_back_edge = on.flow.is_back_edge(edge);
         let frequency = on.flow.edge_frequency(edge);
-        self.load_exit(data.from);
+        let (mut at_exit, exit_end) = self.exit[data.from];
         let (start, end) = self.entry[data.to];
         for index in start as usize..end as usize {
             let InReg { value, reg } = self.states[index];
-            let def = on.code.values[value];
             let mut source = value;
-            if def.is_param && def.block == data.to {
-                // Few blocks have many parameters, and those that do have most of them in memory.
-                let Some(param) = params.iter().position(|&p| p == value) else { continue };
+            // Few blocks have many parameters, and those that do have most of them in memory.
+            if let Some(param) = params.iter().position(|&p| p == value) {
                 source = on.code.arg(edge, param);
             }
-            let regs = self.at_exit[source];
-            if regs == 0 {
-                self.note_reload_on_edge(on, source, edge);
-                self.nest_cost += frequency * RELOAD_COST;
-                if is_back_edge && source == value {
-                    self.feedback.lose(on.flow.loops.block_loop(data.to), value, frequency);
-                }
-            } else if regs & bit(reg.hw_enc() as u8) == 0 {
-                self.nest_cost += frequency * MOVE_COST;
+            // Both lists are in the order of the registers.
+            while at_exit < exit_end && self.states[at_exit as usize].reg < reg {
+                at_exit += 1;
             }
-            debug_assert_eq!(preg(def.class.index(), reg.hw_enc() as u8), reg);
+            if at_exit < exit_end && self.states[at_exit as usize].is(source, reg) {
+                continue;
+            }
+            if self.regs_at_exit(data.from, source) != 0 {
+                self.nest_cost += frequency * MOVE_COST;
+                continue;
+            }
+            self.note_reload_on_edge(on, source, edge);
+            self.nest_cost += frequency * RELOAD_COST;
+            if is_back_edge && source == value {
+                self.feedback.lose(on.flow.loops.block_loop(data.to), value, frequency);
+            }
         }
-        self.clear_exit(data.from);
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) use spills::{EVERYWHERE, Memory, Notes, Spill, What};
 pub(crate) use state::{InReg, Loc, LocalMove};
 
 use crate::Error;
-use crate::cfg::{Edge, FlowGraph, Loop};
+use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Code, Op, OpIndex, Value, ValueDef};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
@@ -174,23 +174,6 @@ impl Forward {
     pub(crate) fn at_exit(&self, block: Block) -> &[InReg] {
         let (start, end) = self.exit[block];
         &self.states[start as usize..end as usize]
-    }
-
-    /// Is all that the target of `edge` has in registers in the same ones at the end of its source?
-    fn is_settled(&self, on: &Input<'_>, edge: Edge) -> bool {
-        let data = on.flow.graph.edge(edge);
-        let params = on.code.params(data.to);
-        // Both lists are in the order of the registers.
-        let mut exit = self.at_exit(data.from).iter();
-        self.at_entry(data.to).iter().all(|&InReg { value, reg }| {
-            let mut source = value;
-            if !params.is_empty()
-                && let Some(number) = params.iter().position(|&param| param == value)
-            {
-                source = on.code.arg(edge, number);
-            }
-            exit.find(|there| there.reg >= reg).is_some_and(|there| there.reg == reg && there.value == source)
-        })
     }
 
     /// Allocates the function; `allocs` has an entry for each operand.

@@ -57,6 +57,13 @@ pub(crate) struct InReg {
     pub(crate) reg: PReg,
 }
 
+impl InReg {
+    #[inline(always)]
+    pub(super) fn is(self, value: Value, reg: PReg) -> bool {
+        self.value == value && self.reg == reg
+    }
+}
+
 /// What the walk knows of a value, in one place, since it mostly asks for several of these at a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Status {
