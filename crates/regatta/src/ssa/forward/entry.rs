@@ -193,12 +193,11 @@ impl Forward {
             let at_hand = self.pos.saturating_add(AT_HAND);
             in_all = on.flow.graph.preds(block).map(|pred| on.flow.frequencies.of(pred)).sum();
             let is_worth_loading = |c: &Candidate| c.next_use < at_hand && in_all - c.frequency <= frequency;
-            self.candidates.retain(|c| c.is_param || c.preds == edges || is_worth_loading(c));
-        }
-        if header_of.is_some() {
+            self.sort_candidates(|c| c.is_param || c.preds == edges || is_worth_loading(c));
+        } else {
             self.rank_by_use(on, beyond_loop);
+            self.sort_candidates(|_| true);
         }
-        self.candidates.sort_unstable_by_key(|c| (c.rank, c.value));
         if let Some(of) = header_of {
             for inner in on.loops.inner(of) {
                 self.leave_out_for(on, inner, room, beyond_loop, self.feedback.is_cautious(of));
@@ -226,6 +225,18 @@ impl Forward {
             }
         }
         self.candidates.truncate(kept);
+    }
+
+    /// Puts the candidates that are `wanted` in the order of their ranks.
+    fn sort_candidates(&mut self, wanted: impl Fn(&Candidate) -> bool) {
+        let Self { candidates, by_rank, sorted, .. } = self;
+        by_rank.clear();
+        let numbered = candidates.iter().zip(0..).filter(|(candidate, _)| wanted(candidate));
+        by_rank.extend(numbered.map(|(c, number)| (u64::from(c.rank) << 32 | u64::from(c.value.0), number)));
+        by_rank.sort_unstable_by_key(|&(rank, _)| rank);
+        sorted.clear();
+        sorted.extend(by_rank.iter().map(|&(_, number): &(_, u32)| candidates[number as usize]));
+        core::mem::swap(candidates, sorted);
     }
 
     /// A parameter of the join `block` has arguments in memory: is it to be loaded on the way from these, rather than stored from the others?

@@ -147,6 +147,9 @@ pub(crate) struct Forward {
     // Scratch of the steps.
     at_exit: TypedVec<Value, u64>,
     candidates: Vec<Candidate>,
+    /// The candidates' numbers, each with its rank and value in one number: they are too large to be sorted themselves.
+    by_rank: Vec<(u64, u32)>,
+    sorted: Vec<Candidate>,
     /// The registers that the innermost loop around the block contests.
     contested: PerClass<u64>,
     wanted: Vec<forks::Wanted>,
