@@ -301,28 +301,64 @@ impl NextUses {
         };
     }
 
-    /// If nothing happens in the block, nor on the way to its only successor, so that the same is live in both: shares the list.
+    /// If nothing happens in the block, and it does not leave a loop: what is live in its only successor is live here as well, and what becomes
+    /// parameters of that. Shares the list, or copies it.
     fn is_like_successor(&mut self, code: &Code, flow: &FlowGraph, block: Block) -> bool {
         let mut edges = flow.graph.succ_edges(block);
         let (Some(edge), None) = (edges.next(), edges.next()) else { return false };
         let to = flow.graph.edge(edge).to;
-        if flow.is_back_edge(edge) || !code.params(to).is_empty() || !code.params(block).is_empty() {
+        if flow.is_back_edge(edge) || !code.params(block).is_empty() {
             return false;
         }
         let BlockLiveness { start, end, further, .. } = self.blocks[to];
-        let add = flow.block_len(block).saturating_add(exit_penalty(flow, block, to));
+        let (mut start, mut end) = (start as usize, end as usize);
+        let (length, penalty) = (flow.block_len(block), exit_penalty(flow, block, to));
+        let params = code.params(to);
+        if params.is_empty() {
+            self.wishes.share(block, to);
+        } else {
+            if penalty != 0 || end - start + params.len() > self.limit {
+                return false;
+            }
+            let args = code.args(edge, params.len());
+            let there = start..end;
+            start = self.list.len();
+            self.list.extend_from_within(there);
+            for (&param, &arg) in params.iter().zip(args) {
+                self.add_argument(start, param, arg);
+            }
+            end = self.list.len();
+            self.wishes.clear_registers();
+            if self.wishes.reach_back() {
+                self.wishes.inherit(self.lives.as_mut_slice(), to, params, args);
+            }
+            self.wishes.start_block();
+            self.wishes.finish_block(flow, block);
+        }
         // (Its pressure counts with the successor, which is in every loop that it is in.)
         self.blocks[block] = BlockLiveness {
-            start,
-            end,
-            used_end: end,
-            further: further.saturating_add(add).min(FAR),
+            start: start as u32,
+            end: end as u32,
+            used_end: end as u32,
+            further: further.saturating_add(length.saturating_add(penalty)).min(FAR),
             first_call: DEAD,
             is_bare: true,
             ..BlockLiveness::default()
         };
-        self.wishes.share(block, to);
         true
+    }
+
+    /// Adds to the list from `start` on what becomes the parameter `param` of the block that the list is of.
+    fn add_argument(&mut self, start: usize, param: Value, arg: Value) {
+        let distance = self.param_distance[param];
+        if distance == DEAD {
+            return;
+        }
+        pass_on(self.lives.as_mut_slice(), param, arg, true);
+        match self.list[start..].iter_mut().find(|live| live.value == arg) {
+            Some(live) => live.distance = live.distance.min(distance),
+            None => self.list.push(LiveIn { value: arg, distance }),
+        }
     }
 
     /// Starts from what the successors want.
@@ -351,14 +387,20 @@ impl NextUses {
             for (&param, &arg) in params.iter().zip(args) {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };
                 if distance != DEAD {
-                    let Life { crosses_call, first_use, .. } = lives[param.index()];
-                    let life = &mut lives[arg.index()];
-                    life.first_use = life.first_use.min(if forward { first_use } else { USED });
-                    // An argument had best be made where the parameter will do.
-                    life.crosses_call |= forward && crosses_call;
+                    pass_on(lives, param, arg, forward);
                     reach(lives, live, arg, (distance + length).min(FAR), at);
                 }
             }
         }
     }
+}
+
+/// What is known of a parameter holds for its argument, on a way `forward` or on one back.
+#[inline(always)]
+fn pass_on(lives: &mut [Life], param: Value, arg: Value, forward: bool) {
+    let Life { crosses_call, first_use, .. } = lives[param.index()];
+    let life = &mut lives[arg.index()];
+    life.first_use = life.first_use.min(if forward { first_use } else { USED });
+    // An argument had best be made where the parameter will do.
+    life.crosses_call |= forward && crosses_call;
 }
