@@ -180,8 +180,8 @@ impl Edits {
             // Where the instruction's edits start, until they have been dealt out.
             end += core::mem::replace(count, end);
         }
-        self.sorted.clear();
-        self.sorted.extend_from_slice(&self.pending);
+        // (What is there is overwritten.)
+        self.sorted.resize(self.pending.len(), Pending { key: 0, from: Allocation::none(), to: Allocation::none() });
         for (number, edit) in self.pending.iter().enumerate() {
             let at = &mut self.ends[inst(edit)];
             self.sorted[*at as usize] = Pending { key: edit.key << NUMBER_BITS | number as u64, ..*edit };
@@ -222,27 +222,24 @@ impl Edits {
         let (entry, exit) = (by.forward.at_entry(data.to), by.forward.at_exit(data.from));
         self.parallel.clear();
         // Both lists are sorted by register.
-        let mut left = exit;
+        let mut at = 0;
         for &InReg { value, reg } in entry {
-            while let [first, rest @ ..] = left
-                && first.reg.index() < reg.index()
-            {
-                left = rest;
-            }
-            let there = left.first().filter(|first| first.reg == reg).map(|first| first.value);
             let mut source = value;
-            if !params.is_empty() {
-                let def = on.code.values[value];
-                if def.is_param && def.block == data.to {
-                    source = params.iter().position(|&p| p == value).map_or(value, |number| on.code.arg(edge, number));
-                }
+            // (Few blocks have many parameters, and those that do have most of them in memory.)
+            if let Some(number) = params.iter().position(|&param| param == value) {
+                source = on.code.arg(edge, number);
             }
-            if there != Some(source) {
+            while at < exit.len() && exit[at].reg < reg {
+                at += 1;
+            }
+            if exit.get(at).is_none_or(|there| (there.reg, there.value) != (reg, source)) {
                 let from = source_of(on.machine, by, slots, source, exit);
                 self.parallel.add(from, Allocation::reg(reg), reg.class());
             }
         }
-        self.add_memory_args(on, by, edge, slots);
+        if !params.is_empty() {
+            self.add_memory_args(on, by, edge, slots);
+        }
         if !self.parallel.is_empty() {
             self.resolve(on, by, Busy::Edge(exit, entry), edge_key(on, edge), slots);
         }
