@@ -59,10 +59,10 @@ pub(crate) struct LiveIn {
 }
 
 impl LiveIn {
-    /// Seen from so much further away.
+    /// Seen from so much further away, at most [`FAR`]. (Nothing in a list is farther than that, so the sum does not overflow.)
     #[inline(always)]
     fn further(self, by: u32) -> Self {
-        Self { value: self.value, distance: self.distance.saturating_add(by).min(FAR) }
+        Self { value: self.value, distance: (self.distance + by).min(FAR) }
     }
 }
 
@@ -374,7 +374,7 @@ impl NextUses {
             let forward = !flow.is_back_edge(edge);
             if forward {
                 let BlockLiveness { start, end, further, .. } = self.blocks[to];
-                let add = length.saturating_add(exit_penalty(flow, block, to)).saturating_add(further);
+                let add = length.saturating_add(exit_penalty(flow, block, to)).saturating_add(further).min(FAR);
                 for there in &list[start as usize..end as usize] {
                     let LiveIn { value, distance } = there.further(add);
                     reach(lives, live, value, distance, at);
