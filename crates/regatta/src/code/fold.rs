@@ -36,9 +36,7 @@ impl Fold {
         if code.num_args() == 0 {
             return 0;
         }
-        for value in code.values.keys() {
-            self.alias.push(value);
-        }
+        self.alias.extend(code.values.keys());
         self.blocks.clear();
         let reachable = &graph.rpo()[..graph.num_reachable()];
         self.blocks.extend(reachable.iter().copied().filter(|&block| !code.params(block).is_empty()));
@@ -67,8 +65,9 @@ impl Fold {
         }
         self.blocks = blocks;
         if folded > 0 {
-            for value in code.values.keys() {
-                self.alias[value] = self.find(value);
+            // (What is no parameter is its own name.)
+            for &param in code.all_params() {
+                self.alias[param] = self.find(param);
             }
             code.rename(graph, |value| self.alias[value]);
         }

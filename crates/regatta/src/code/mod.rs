@@ -227,6 +227,11 @@ impl Code {
         &self.params[start..end]
     }
 
+    /// The parameters of all blocks.
+    fn all_params(&self) -> &[Value] {
+        &self.params
+    }
+
     /// The argument on `edge` for the target's parameter number `index`.
     #[inline]
     pub(crate) fn arg(&self, edge: Edge, index: usize) -> Value {
