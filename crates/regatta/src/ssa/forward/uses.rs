@@ -44,7 +44,10 @@ impl Forward {
                     claims.reused[class] |= bit(op.reg);
                 }
                 any_in_frame |= on.machine.stack[class] & bit(op.reg) != 0;
-                pending.push(OpIndex::new(k));
+                let is_there = self.regs.is_occupied(class, op.reg) && self.regs.value(class, op.reg) == op.value;
+                if !is_there {
+                    pending.push(OpIndex::new(k));
+                }
             }
         }
         if any_in_frame {
