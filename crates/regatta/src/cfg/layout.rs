@@ -64,7 +64,7 @@ impl Order {
     pub(crate) fn run(&mut self, graph: &Graph, loops: &Loops) {
         let num_blocks = graph.num_blocks();
         self.order.clear();
-        self.position.reset(num_blocks, u32::MAX);
+        self.position.set_len(num_blocks, u32::MAX);
         self.pending.reset(num_blocks, Pending { held: 0, next: Block::invalid() });
         self.spans.reset(loops.num(), Span { ready: Block::invalid(), first: 0, last: 0 });
         if loops.any_irreducible() {

@@ -21,7 +21,7 @@ pub(crate) struct Positions {
 impl Positions {
     /// Numbers the blocks. Position 0 is before everything.
     pub(crate) fn run(&mut self, graph: &Graph, order: &Order) {
-        self.start.reset(graph.num_blocks(), 0);
+        self.start.set_len(graph.num_blocks(), 0);
         let mut next = 1;
         for &block in order.order() {
             self.start[block] = next;

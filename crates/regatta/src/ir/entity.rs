@@ -251,7 +251,18 @@ impl<K: EntityIndex, T> TypedVec<K, T> {
         self.items.resize(len, value);
     }
 
-    /// The same, with room for that and no more: for what is seldom made longer, and by a good part then.
+    /// Makes this at least `len` long without touching what is there: for a table that whoever writes to it leaves full of `value` again.
+    #[inline]
+    pub(crate) fn make_longer(&mut self, len: usize, value: T)
+    where
+        T: Clone,
+    {
+        if self.items.len() < len {
+            self.items.resize(len, value);
+        }
+    }
+
+    /// Makes this `len` long, like [`Self::set_len`], with room for that and no more: for what is seldom made longer, and by a good part then.
     pub(crate) fn set_len_exactly(&mut self, len: usize, value: T)
     where
         T: Clone,

@@ -125,7 +125,8 @@ impl SpillSets {
 
     /// Puts each spilled value into a set of its own.
     fn singletons(&mut self, on: &Input<'_>, forward: &Forward, stores: &Stores) {
-        self.set_of.reset(on.code.values.len(), SpillSet::invalid());
+        // (It is asked of spilled values alone.)
+        self.set_of.set_len(on.code.values.len(), SpillSet::invalid());
         self.sets.clear();
         self.parent.clear();
         self.stretches.clear();

@@ -130,7 +130,8 @@ impl Stores {
         if forward.spilled.is_empty() {
             return;
         }
-        self.starts.reset(on.code.values.len(), Start::at(Block::invalid(), 0));
+        // (It is asked of spilled values alone.)
+        self.starts.set_len(on.code.values.len(), Start::at(Block::invalid(), 0));
         self.several.start(on);
         self.number_params(on, forward);
         self.list_memory_args(on, forward);

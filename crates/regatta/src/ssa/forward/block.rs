@@ -25,8 +25,8 @@ impl Forward {
             && !forks(on, block)
         {
             // Nothing happens here.
-            self.entry[block] = self.exit[from];
-            self.exit[block] = self.exit[from];
+            self.bounds[block].entry = self.bounds[from].exit;
+            self.bounds[block].exit = self.bounds[from].exit;
             self.note_back_edges(on, block);
             return Ok(());
         }
@@ -60,8 +60,8 @@ impl Forward {
             }
             self.pos += 1;
         }
-        self.exit[block] = self.record_state();
-        self.in_regs = self.exit[block];
+        self.bounds[block].exit = self.record_state();
+        self.in_regs = self.bounds[block].exit;
         self.note_back_edges(on, block);
         Ok(())
     }

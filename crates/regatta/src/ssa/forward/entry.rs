@@ -18,7 +18,7 @@
 
 use super::candidates::{Candidate, NO_CANDIDATE};
 use super::headers::room_through;
-use super::registers::{Bits, CLASSES, bit, lowest, preg};
+use super::registers::{Bits, CLASSES, bit, lowest};
 use super::{Forward, InReg, Input, MOVE_COST, RELOAD_COST};
 use crate::cfg::{Edge, Loop};
 use crate::code::{NO_REG, Value};
@@ -45,8 +45,8 @@ const LOOKED_FOR: usize = 4;
 impl Forward {
     /// Sets the registers as they are at the start of a block with one predecessor and no parameters.
     pub(super) fn go_on_from(&mut self, block: Block, from: Block) {
-        self.entry[block] = self.exit[from];
-        if self.exit[from] == self.in_regs {
+        self.bounds[block].entry = self.bounds[from].exit;
+        if self.bounds[from].exit == self.in_regs {
             for class in CLASSES {
                 for reg in Bits(self.regs.occupied[class]) {
                     let value = self.regs.value(class, reg);
@@ -57,7 +57,7 @@ impl Forward {
             return;
         }
         self.clear_registers();
-        let (start, end) = self.exit[from];
+        let (start, end) = self.bounds[from].exit;
         for index in start as usize..end as usize {
             let InReg { value, reg } = self.states[index];
             if self.expect_at_entry(value) != DEAD {
@@ -78,7 +78,7 @@ impl Forward {
         }
         self.choose(on, block, header_of, edges);
         let missing = self.place(on, header_of, edges);
-        self.entry[block] = self.record_state();
+        self.bounds[block].entry = self.record_state();
         for &param in params {
             let status = &mut self.status[param];
             if status.held != 0 {
@@ -118,7 +118,7 @@ impl Forward {
             let from = on.flow.graph.edge(edge).from;
             let frequency = on.flow.frequencies.of(from);
             edges += 1;
-            let (start, end) = self.exit[from];
+            let (start, end) = self.bounds[from].exit;
             for index in start as usize..end as usize {
                 let InReg { value, reg } = self.states[index];
                 let next_use = self.expect_at_entry(value);
@@ -341,7 +341,7 @@ impl Forward {
 
     /// Puts the registers at the end of `from` into `at_exit`, by value.
     fn load_exit(&mut self, from: Block) {
-        let (start, end) = self.exit[from];
+        let (start, end) = self.bounds[from].exit;
         for index in start as usize..end as usize {
             let InReg { value, reg } = self.states[index];
             self.at_exit[value] |= bit(reg.hw_enc() as u8);
@@ -356,7 +356,7 @@ impl Forward {
     }
 
     fn clear_exit(&mut self, from: Block) {
-        let (start, end) = self.exit[from];
+        let (start, end) = self.bounds[from].exit;
         for index in start as usize..end as usize {
             self.at_exit[self.states[index].value] = 0;
         }
@@ -368,8 +368,8 @@ impl Forward {
         let params = on.code.params(data.to);
         let is_back_edge = on.flow.is_back_edge(edge);
         let frequency = on.flow.edge_frequency(edge);
-        let (mut at_exit, exit_end) = self.exit[data.from];
-        let (start, end) = self.entry[data.to];
+        let (mut at_exit, exit_end) = self.bounds[data.from].exit;
+        let (start, end) = self.bounds[data.to].entry;
         for index in start as usize..end as usize {
             let InReg { value, reg } = self.states[index];
             let mut source = value;

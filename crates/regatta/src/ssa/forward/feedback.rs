@@ -311,8 +311,8 @@ impl Forward {
 
     /// Adds to what has just been learnt to be left out of the header of `of` whatever is used in the loop but was not at the header.
     fn leave_out_others(&mut self, on: &Input<'_>, of: Loop, learnt: StateRange) -> StateRange {
-        let Self { feedback: Feedback { excluded, .. }, excluded_at, states, entry, .. } = self;
-        let (first, last) = entry[on.flow.loops.header(of)];
+        let Self { feedback: Feedback { excluded, .. }, excluded_at, states, bounds, .. } = self;
+        let (first, last) = bounds[on.flow.loops.header(of)].entry;
         let here = &states[first as usize..last as usize];
         let (start, end) = (learnt.0 as usize, learnt.1 as usize);
         here.iter().for_each(|in_reg| excluded_at[in_reg.value] = of);

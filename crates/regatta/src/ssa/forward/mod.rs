@@ -91,6 +91,13 @@ const RELOAD_COST: f32 = 4.0;
 /// A range of [`Forward::states`].
 type StateRange = (u32, u32);
 
+/// The registers at the start of a block, behind the moves on its edges, and at its end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bounds {
+    entry: StateRange,
+    exit: StateRange,
+}
+
 /// The pass, with its storage and results.
 #[derive(Debug, Default)]
 pub(crate) struct Forward {
@@ -112,8 +119,8 @@ pub(crate) struct Forward {
     /// Loop nests allocated again, counted once each time.
     pub(crate) feedback_rounds: usize,
     states: Vec<InReg>,
-    entry: TypedVec<Block, StateRange>,
-    exit: TypedVec<Block, StateRange>,
+    /// The states at the start and at the end of each block.
+    bounds: TypedVec<Block, Bounds>,
 
     // Where the walk is.
     regs: RegFile,
@@ -168,14 +175,14 @@ impl Forward {
     /// The registers at the start of `block`, behind the moves on its edges.
     #[inline]
     pub(crate) fn at_entry(&self, block: Block) -> &[InReg] {
-        let (start, end) = self.entry[block];
+        let (start, end) = self.bounds[block].entry;
         &self.states[start as usize..end as usize]
     }
 
     /// The registers at the end of `block`.
     #[inline]
     pub(crate) fn at_exit(&self, block: Block) -> &[InReg] {
-        let (start, end) = self.exit[block];
+        let (start, end) = self.bounds[block].exit;
         &self.states[start as usize..end as usize]
     }
 
@@ -210,8 +217,7 @@ impl Forward {
         self.call_ahead = (Inst::new(0), Inst::new(0));
         self.feedback_rounds = 0;
         self.states.clear();
-        self.entry.reset(blocks, (0, 0));
-        self.exit.reset(blocks, (0, 0));
+        self.bounds.reset(blocks, Bounds::default());
         self.regs.occupied = [0; 3];
         self.in_regs = (0, 0);
         self.visit = 0;
@@ -224,8 +230,8 @@ impl Forward {
         self.feedback.clear(on);
         self.journal.clear();
         self.nest_cost = 0.0;
-        self.excluded_at.reset(values, Loop::invalid());
-        self.at_exit.reset(values, 0);
+        self.excluded_at.make_longer(values, Loop::invalid());
+        self.at_exit.make_longer(values, 0);
     }
 
     /// Which parameter each value becomes: the hottest edge decides, and of equally hot ones the last back edge, else the first.
