@@ -51,8 +51,7 @@ impl LookAhead {
                 continue;
             }
             let there = self.blocks[to];
-            let ways = flow.graph.pred_edges(to);
-            let is_join = ways.len() > 1 && ways.iter().filter(|&&way| !flow.is_back_edge(way)).nth(1).is_some();
+            let is_join = flow.graph.pred_edges(to).len() as u32 > flow.graph.num_back_edges(to) + 1;
             nearest.join = nearest.join.min(length.saturating_add(if is_join { 0 } else { there.join }));
             if there.call != DEAD {
                 let away = length.saturating_add(exit_penalty(flow, block, to));
