@@ -3,7 +3,7 @@
 //! A loop header decides which values the loop holds in registers. What is in a register there must be there again at the end of
 //! each iteration; a value that has been evicted by then is reloaded on the back edge, for nothing if nobody wanted it in between. So
 //! it had better not been in a register at the header; nor had a parameter of the header that is evicted before its first use. The forward
-//! pass only finds that out when it has walked the loop. If what was so lost weighs enough, everything since the header is rolled back and
+//! pass only finds that out when it has walked the loop. If what was so lost is worth the work, everything since the header is rolled back and
 //! the loop allocated again with these values left out (parameters then live in memory); up to [`Input::rounds`] times, and the cheapest
 //! attempt counts. Nor is the room that they leave for values that were not at the header: those would mostly be lost in turn.
 //!
@@ -25,14 +25,17 @@ use crate::ir::{Block, PerClass};
 use crate::live::EXIT_PENALTY;
 use alloc::vec::Vec;
 
-/// What was lost must weigh this part of a loop's cost for it to be allocated again. Over the corpus and 28 files captured elsewhere, 0.065
-/// gives costs of 0.3804 and 0.3375, 0.075 gives 0.3807 and 0.3384 for 0.5 to 1.7 % fewer instructions, 0.1 gives 0.3829 and 0.3417 for 1 %
-/// fewer again.
-const WORTH_ANOTHER_ROUND: f32 = 0.075;
+/// A loop is allocated again if what was lost, times the share that it is of the loop's cost, is at least so much for each instruction of the
+/// loop. What the work is expected to gain, in short, for what it takes: of all that can be gained so over the corpus, half of the work gains more than
+/// all of it did where only the share counted (cost 0.9992 of that, for 4 to 5 % fewer instructions of the whole). 1 gives 0.9988 for 0.6 % more
+/// instructions, 2.1 gives 1.0048, 4.8 gives 1.0166 for 2 to 5 % fewer.
+const WORTH: f32 = 1.5;
 
-/// The same for an attempt that would leave out a single value more: two of five of these lose. Over the same, cost 0.3811 from 0.3807 and 0.3378 from
-/// 0.3384, for 0.7 to 1.5 % fewer instructions.
-const WORTH_IT_FOR_ONE: f32 = 0.25;
+/// But never for less than this part of a loop's cost, be the loop as hot as it may.
+const LEAST_SHARE: f32 = 0.02;
+
+/// Nor for less than this, if an attempt would leave out a single value more: two of five of these lose.
+const LEAST_SHARE_FOR_ONE: f32 = 0.25;
 
 /// How many blocks are looked at for a call that control meets each time round a loop.
 const CALL_SEARCH: u32 = 64;
@@ -157,11 +160,12 @@ impl Feedback {
 
     /// The values that the loop's header should leave out after what was lost since `mark`, besides those that it left out. None if
     /// there is nothing new, or not enough of it.
-    fn learn(&mut self, of: Loop, header_frequency: f32, mark: &Mark, cost: f32) -> Option<StateRange> {
+    fn learn(&mut self, of: Loop, header_frequency: f32, mark: &Mark, cost: f32, insts: u32) -> Option<StateRange> {
         self.losers.clear();
         self.losers.extend(self.lost[mark.lost..].iter().filter(|lost| lost.of == of));
         let lost: f32 = self.losers.iter().map(|lost| lost.frequency).sum::<f32>() * RELOAD_COST;
-        if self.losers.is_empty() || lost < WORTH_ANOTHER_ROUND * cost {
+        let pays = lost * lost >= WORTH * insts as f32 * cost;
+        if self.losers.is_empty() || lost < LEAST_SHARE * cost || !pays {
             return None;
         }
         self.losers.sort_unstable_by_key(|lost| lost.value);
@@ -176,7 +180,7 @@ impl Feedback {
             }
         }
         let more = self.excluded.len() - before - (end - start);
-        if more > 1 || more == 1 && lost >= WORTH_IT_FOR_ONE * cost {
+        if more > 1 || more == 1 && lost >= LEAST_SHARE_FOR_ONE * cost {
             return Some((before as u32, self.excluded.len() as u32));
         }
         self.excluded.truncate(before);
@@ -286,10 +290,11 @@ impl Forward {
         }
         let may_go_on = self.feedback.budget > 0 && attempt != Attempt::Learning(0);
         let frequency = on.flow.frequencies.of(on.flow.loops.header(of));
+        let insts = on.flow.to_loop_end(of, on.flow.loops.header(of));
         let learnt = if attempt == Attempt::Cautious && !is_best {
             Some(nest.learnt)
         } else if may_go_on {
-            let learnt = self.feedback.learn(of, frequency, &nest.mark, cost);
+            let learnt = self.feedback.learn(of, frequency, &nest.mark, cost, insts);
             learnt.map(|learnt| self.leave_out_others(on, of, learnt))
         } else {
             None
