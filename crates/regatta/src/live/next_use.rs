@@ -301,8 +301,8 @@ impl NextUses {
         };
     }
 
-    /// If nothing happens in the block, and it does not leave a loop: what is live in its only successor is live here as well, and what becomes
-    /// parameters of that. Shares the list, or copies it.
+    /// If nothing happens in the block, what is live in its only successor is live here as well, and so is what becomes parameters of that. Shares
+    /// the successor's list if it has no parameters; else copies it and adds to it, unless the way there leaves a loop.
     fn is_like_successor(&mut self, code: &Code, flow: &FlowGraph, block: Block) -> bool {
         let mut edges = flow.graph.succ_edges(block);
         let (Some(edge), None) = (edges.next(), edges.next()) else { return false };
