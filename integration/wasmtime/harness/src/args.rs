@@ -42,6 +42,9 @@ pub(crate) struct Compiling {
     /// Have Cranelift prove every allocation right, with the checker of its allocator; takes long
     #[arg(long)]
     pub(crate) check: bool,
+    /// Compile again and again until so many milliseconds are over, and take the fastest
+    #[arg(long = "for", value_name = "MS", default_value_t = 0)]
+    pub(crate) repeat_for: u64,
 }
 
 /// Cranelift's setting `regalloc_algorithm`.
@@ -94,9 +97,6 @@ pub(crate) struct CompileArgs {
     pub(crate) targets: Vec<Target>,
     #[command(flatten)]
     pub(crate) compiling: Compiling,
-    /// Compile so many times and take the fastest
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) reps: u32,
     /// Write what comes out to this file, for `run --image`; of one module and one machine only
     #[arg(long, value_name = "FILE")]
     pub(crate) image: Option<PathBuf>,
@@ -122,7 +122,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) names: Option<PathBuf>,
     /// Run what `compile --image` of this same build made of the program, rather than compile it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "check"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["algorithm", "check", "repeat_for"])]
     pub(crate) image: Option<PathBuf>,
     /// Write the figures to this file, as JSON, rather than to standard error
     #[arg(long, value_name = "FILE")]
@@ -163,6 +163,9 @@ pub(crate) struct CompareArgs {
     /// Take the fastest of so many turns
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) reps: u32,
+    /// In each turn, compile again and again until so many milliseconds are over: once is not enough for a small program
+    #[arg(long = "for", value_name = "MS", default_value_t = 1000)]
+    pub(crate) repeat_for: u64,
 }
 
 /// The arguments of `count`.

@@ -3,6 +3,9 @@
 //! Each turn is a process of its own, of one build and then of the other, so that whatever disturbs the machine disturbs
 //! both; of each figure the best of all turns counts, and time is processor time. What a program prints, and its exit code, must be the same in every
 //! turn of both.
+//!
+//! A turn compiles for a second, and more than once if there is time: a program that takes a few milliseconds would be measured
+//! along with the pages of the compiler that are read from disk for the first time, and of its heap that the system hands out.
 
 use crate::args::{Algorithm, CompareArgs, Comparing};
 use crate::programs::{self, Program};
@@ -31,12 +34,19 @@ struct Place {
     folder: PathBuf,
     algorithm: Algorithm,
     reps: u32,
+    /// For how many milliseconds to compile in a turn.
+    repeat_for: String,
 }
 
 pub(crate) fn run(args: &CompareArgs) -> Result<Answer> {
     let (programs, folder) = programs::select(&args.comparing)?;
-    let place =
-        Place { builds: builds(&args.comparing)?, folder, algorithm: args.comparing.algorithm, reps: args.reps };
+    let place = Place {
+        builds: builds(&args.comparing)?,
+        folder,
+        algorithm: args.comparing.algorithm,
+        reps: args.reps,
+        repeat_for: args.repeat_for.to_string(),
+    };
     let mut answer = Answer::Yes;
     let mut rows = Vec::new();
     for program in &programs {
@@ -86,7 +96,7 @@ fn turn(place: &Place, build: &Path, program: &Program, best: &mut Best) -> Resu
     command.current_dir(&place.folder).stdin(Stdio::null());
     let algorithm = place.algorithm.to_string();
     let Some(args) = &program.run else {
-        command.args(["compile", "--json", "--algorithm", &algorithm]).arg(&program.file);
+        command.args(["compile", "--json", "--algorithm", &algorithm, "--for", &place.repeat_for]).arg(&program.file);
         let output = command.output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let figures: Vec<compile::Figures> = parse(&output.stdout)?;
@@ -97,7 +107,7 @@ fn turn(place: &Place, build: &Path, program: &Program, best: &mut Best) -> Resu
         return Ok(true);
     };
     let report = tempfile::NamedTempFile::new()?;
-    command.args(["run", "--algorithm", &algorithm, "--report"]).arg(report.path());
+    command.args(["run", "--algorithm", &algorithm, "--for", &place.repeat_for, "--report"]).arg(report.path());
     if let Some(names) = &program.names {
         command.arg("--names").arg(names);
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wasmtime::error::Context as _;
-use wasmtime::{Result, ensure, format_err};
+use wasmtime::{Result, ensure};
 
 /// What there is to say of one compilation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,9 +44,9 @@ pub(crate) fn run(args: &CompileArgs) -> Result<Answer> {
     let mut all = Vec::new();
     for file in &args.files {
         for target in &targets {
-            let Compiling { algorithm, check } = args.compiling;
+            let Compiling { algorithm, check, repeat_for } = args.compiling;
             let setup = Setup { target: target.clone(), algorithm, check, valgrind: args.valgrind };
-            all.push(measure(file, &setup, args.reps, args.image.as_deref())?);
+            all.push(measure(file, &setup, Duration::from_millis(repeat_for), args.image.as_deref())?);
         }
     }
     if args.json {
@@ -57,31 +57,24 @@ pub(crate) fn run(args: &CompileArgs) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-/// Compiles a module `reps` times. What comes out is written to the file `keep`.
-fn measure(file: &Path, setup: &Setup, reps: u32, keep: Option<&Path>) -> Result<Figures> {
+/// Compiles a module, again and again until `time` is over. What comes out is written to the file `keep`.
+fn measure(file: &Path, setup: &Setup, time: Duration, keep: Option<&Path>) -> Result<Figures> {
     let name = || file.display().to_string();
     let bytes = std::fs::read(file).with_context(name)?;
     let engine = setup.engine()?;
-    let mut best: Option<Figures> = None;
-    for _ in 0..reps {
-        let (image, cost) = passes::measure(|| engine.precompile_module(&bytes));
-        let image = image.with_context(name)?;
-        if let Some(path) = keep {
-            std::fs::write(path, &image).with_context(|| path.display().to_string())?;
-        }
-        let code = code_size(&image).with_context(name)?;
-        let turn = Figures {
-            file: file.to_owned(),
-            target: setup.target.as_ref().map(|t| t.0.clone()),
-            algorithm: setup.algorithm.to_string(),
-            functions: cost.functions,
-            compile: best.as_ref().map_or(cost.compile, |b| b.compile.min(cost.compile)),
-            regalloc: best.as_ref().map_or(cost.regalloc, |b| b.regalloc.min(cost.regalloc)),
-            code,
-        };
-        best = Some(turn);
+    let (image, cost) = passes::fastest(time, || engine.precompile_module(&bytes)).with_context(name)?;
+    if let Some(path) = keep {
+        std::fs::write(path, &image).with_context(|| path.display().to_string())?;
     }
-    best.ok_or_else(|| format_err!("no turns asked for"))
+    Ok(Figures {
+        file: file.to_owned(),
+        target: setup.target.as_ref().map(|t| t.0.clone()),
+        algorithm: setup.algorithm.to_string(),
+        functions: cost.functions,
+        compile: cost.compile,
+        regalloc: cost.regalloc,
+        code: code_size(&image).with_context(name)?,
+    })
 }
 
 /// Bytes of machine code in a compiled image: of its functions, without what fills up the pages between and behind.

@@ -35,9 +35,9 @@ use wasmtime::{Result, bail};
 /// What there is to say of one run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Figures {
-    /// The time that compiling took.
+    /// The time that compiling took, the fastest of all turns.
     pub(crate) compile: Duration,
-    /// The time that register allocation took.
+    /// The time that register allocation took, the fastest of all turns.
     pub(crate) regalloc: Duration,
     /// Bytes of machine code.
     pub(crate) code: u64,
@@ -122,19 +122,19 @@ impl Stopwatch {
 pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
     let name = args.file.display().to_string();
     let names = args.names.as_deref().map(Names::read).transpose()?.unwrap_or_default();
-    let Compiling { algorithm, check } = args.compiling;
+    let Compiling { algorithm, check, repeat_for } = args.compiling;
     let engine = Setup { target: None, algorithm, check, valgrind: false }.engine()?;
     let (module, cost) = match &args.image {
         Some(image) => {
             let bytes = std::fs::read(image).with_context(|| image.display().to_string())?;
-            passes::measure(|| load(&engine, &bytes))
+            passes::fastest(Duration::ZERO, || load(&engine, &bytes))
         }
         None => {
             let bytes = std::fs::read(&args.file).with_context(|| name.clone())?;
-            passes::measure(|| Module::new(&engine, &bytes))
+            passes::fastest(Duration::from_millis(repeat_for), || Module::new(&engine, &bytes))
         }
-    };
-    let module = module.with_context(|| name.clone())?;
+    }
+    .with_context(|| name.clone())?;
     let outcome = execute(&engine, &module, &name, names, &args.args).with_context(|| name.clone())?;
     let figures = Figures {
         compile: cost.compile,
