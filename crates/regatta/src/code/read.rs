@@ -28,28 +28,45 @@ impl Code {
     /// Reads `func`.
     pub(crate) fn run(&mut self, func: &impl Function, machine: &Machine, graph: &Graph) -> Result<(), Error> {
         self.clear(func, machine);
-        let few = few_operands(machine);
         self.order_blocks(func, graph)?;
-        let mut next = OpIndex::from_index(0);
+        // (Out of the way, so that instructions are gone along without looking up each.)
+        let mut insts = core::mem::take(&mut self.insts);
+        let read = self.read_insts(func, machine, graph, insts.as_mut_slice());
+        self.insts = insts;
+        read?;
+        self.params_and_args(func, graph)?;
+        self.values.truncate(self.names.num());
+        self.all_defined()
+    }
+
+    /// Reads instructions with their operands, and which values blocks have as parameters.
+    fn read_insts(
+        &mut self,
+        func: &impl Function,
+        machine: &Machine,
+        graph: &Graph,
+        insts: &mut [InstInfo],
+    ) -> Result<(), Error> {
+        let few = few_operands(machine);
+        let mut next = 0;
         for index in 0..self.by_code_order.len() {
             let block = self.by_code_order[index];
-            for &vreg in func.block_params(block) {
-                if self.names.has_no_registers(vreg.class()) {
-                    return Err(Error::TooManyLiveRegs { inst: graph.first(block), class: vreg.class() });
-                }
-                self.define_param(vreg, block)?;
+            let params = func.block_params(block);
+            if !params.is_empty() {
+                self.define_params(params, block, graph)?;
             }
             let (start, end) = (graph.first(block), graph.end(block));
-            for inst in (start.0..end.0).map(Inst) {
+            let infos = &mut insts[start.index()..end.index()];
+            for (inst, info) in (start.0..).map(Inst).zip(infos.iter_mut()) {
                 let operands = func.inst_operands(inst);
                 let first = next;
                 let mut flags = 0;
                 if !operands.is_empty() {
                     next = self.room_for(first, operands)?;
-                    let ops = &mut self.ops.as_mut_slice()[first.index()..next.index()];
+                    let ops = &mut self.ops.as_mut_slice()[first..next];
                     let found = pack(&mut self.names, self.values.as_mut_slice(), ops, operands, block, inst);
                     flags = found as u8;
-                    if flags & PARTICULAR != 0 || found >= NO_VALUE {
+                    if found & (u32::from(PARTICULAR) | NO_VALUE | TWICE) != 0 {
                         flags = self.second_look(machine, first, operands, found, inst)?;
                     }
                     if operands.len() > few {
@@ -60,19 +77,18 @@ impl Code {
                 let clobbers = func.inst_clobbers(inst);
                 if !clobbers.is_empty_all() {
                     set = self.clobber_set(clobbers)?;
-                    flags |= self.overwrite(machine, first, next, set);
+                    flags |= self.overwrite(machine, first, next, set, flags);
                 }
-                if flags & (flag::KILLS | flag::REUSE) == flag::KILLS | flag::REUSE {
-                    flags |= flag::HARD;
-                }
-                self.insts[inst] = InstInfo::new(first, set, flags);
+                *info = InstInfo::new(OpIndex::from_index(first), set, flags);
             }
-            self.end_block(machine, graph, block, next)?;
+            if let Some(last) = infos.last_mut() {
+                self.end_block(machine, graph, block, last, next)?;
+            }
         }
-        self.insts[Inst::new(func.num_insts())] = InstInfo::new(next, NO_CLOBBERS, 0);
-        self.params_and_args(func, graph)?;
-        self.values.truncate(self.names.num());
-        self.all_defined()
+        if let Some(end) = insts.last_mut() {
+            *end = InstInfo::new(OpIndex::from_index(next), NO_CLOBBERS, 0);
+        }
+        Ok(())
     }
 
     fn clear(&mut self, func: &impl Function, machine: &Machine) {
@@ -87,37 +103,31 @@ impl Code {
 
     /// Blocks in the order of their instructions, which must cover the function's without gap or overlap.
     fn order_blocks(&mut self, func: &impl Function, graph: &Graph) -> Result<(), Error> {
+        let blocks = (0..graph.num_blocks()).map(Block::new);
         self.by_code_order.clear();
-        self.by_code_order.extend((0..graph.num_blocks()).map(Block::new));
-        if !self.by_code_order.is_sorted_by_key(|&b| graph.first(b)) {
-            self.by_code_order.sort_unstable_by_key(|&b| graph.first(b));
+        self.by_code_order.extend(blocks);
+        // (Most clients number blocks so.)
+        let Err(block) = cover(&self.by_code_order, func, graph) else { return Ok(()) };
+        if self.by_code_order.is_sorted_by_key(|&b| graph.first(b)) {
+            return Err(Error::BadBlockRange { block });
         }
-        let mut next = Inst::new(0);
-        for &block in &self.by_code_order {
-            if graph.first(block) != next {
-                return Err(Error::BadBlockRange { block });
-            }
-            next = graph.end(block);
-        }
-        if next.index() != func.num_insts() {
-            return Err(Error::BadBlockRange { block: Block::new(graph.num_blocks().saturating_sub(1)) });
-        }
-        Ok(())
+        self.by_code_order.sort_unstable_by_key(|&b| graph.first(b));
+        cover(&self.by_code_order, func, graph).map_err(|block| Error::BadBlockRange { block })
     }
 
     /// Sees to it that there is room for an instruction's operands, from `first` on, and the values that they may be; returns where they
     /// end.
     #[inline(always)]
-    fn room_for(&mut self, first: OpIndex, operands: &[Operand]) -> Result<OpIndex, Error> {
+    fn room_for(&mut self, first: usize, operands: &[Operand]) -> Result<usize, Error> {
         if operands.len() > limits::MAX_OPERANDS {
             return Err(Error::TooLarge { what: "operands of an instruction", limit: limits::MAX_OPERANDS });
         }
-        let end = first.index() + operands.len();
+        let end = first + operands.len();
         let values = self.names.num() + operands.len();
         if end > self.ops.len() || values > self.values.len() {
             self.make_room(end, values)?;
         }
-        Ok(OpIndex::from_index(end))
+        Ok(end)
     }
 
     #[cold]
@@ -142,12 +152,12 @@ impl Code {
     fn second_look(
         &mut self,
         machine: &Machine,
-        first: OpIndex,
+        first: usize,
         operands: &[Operand],
         found: u32,
         inst: Inst,
     ) -> Result<u8, Error> {
-        let ops = &mut self.ops.as_mut_slice()[first.index()..][..operands.len()];
+        let ops = &mut self.ops.as_mut_slice()[first..][..operands.len()];
         if found & NO_VALUE != 0 {
             for (op, operand) in ops.iter_mut().zip(operands) {
                 if let Some(reg) = operand.as_fixed_nonallocatable() {
@@ -175,7 +185,7 @@ impl Code {
                 _ => {}
             }
         }
-        Ok(flags)
+        Ok(flags | hard_together(flags))
     }
 
     /// The error that an operand of `inst` defines a value once more.
@@ -191,12 +201,12 @@ impl Code {
         Error::MultipleDefs { vreg, inst: Some(inst) }
     }
 
-    /// The instruction whose operands are those from `first` to `end` clobbers registers. Returns the flags that follow from that.
+    /// The instruction whose operands are those from `first` to `end` clobbers registers. Returns what that adds to its flags.
     #[inline(never)]
-    fn overwrite(&mut self, machine: &Machine, first: OpIndex, end: OpIndex, set: ClobberSet) -> u8 {
-        let ops = &self.ops.as_slice()[first.index()..end.index()];
+    fn overwrite(&mut self, machine: &Machine, first: usize, end: usize, set: ClobberSet, others: u8) -> u8 {
+        let ops = &self.ops.as_slice()[first..end];
         let masks = self.clobber_sets[set];
-        let mut flags = flag::KILLS;
+        let mut flags = flag::KILLS | hard_together(flag::KILLS | others);
         if crowded(machine, ops, masks) {
             flags |= flag::HARD;
         }
@@ -216,29 +226,33 @@ impl Code {
         flags
     }
 
-    /// Sees to the instruction that ends `block`, whose operands end at `end`.
+    /// Sees to `last`, the instruction that ends `block`, whose operands end at `end`.
     #[inline(always)]
-    fn end_block(&mut self, machine: &Machine, graph: &Graph, block: Block, end: OpIndex) -> Result<(), Error> {
-        let last = graph.end(block).prev();
-        let info = &mut self.insts[last];
-        *info = InstInfo::new(info.ops, info.clobbers(), info.flags() | flag::TERMINATOR);
-        let info = *info;
-        if info.flags() & flag::DEFINES != 0 {
-            self.defined_on_branch(machine, info.ops, end, last)?;
+    fn end_block(
+        &mut self,
+        machine: &Machine,
+        graph: &Graph,
+        block: Block,
+        last: &mut InstInfo,
+        end: usize,
+    ) -> Result<(), Error> {
+        *last = InstInfo::new(last.ops, last.clobbers(), last.flags() | flag::TERMINATOR);
+        let first = last.ops.index();
+        let inst = graph.end(block).prev();
+        if last.flags() & flag::DEFINES != 0 {
+            self.defined_on_branch(machine, first, end, inst)?;
         }
-        if graph.succ_count(block) == 1
-            && graph.succs(block).any(|to| graph.is_join(to))
-            && (info.ops != end || info.clobbers() != NO_CLOBBERS)
-        {
-            return Err(Error::BranchOperands { inst: last });
+        let does_something = first != end || last.clobbers() != NO_CLOBBERS;
+        if does_something && graph.succ_count(block) == 1 && graph.succs(block).any(|to| graph.is_join(to)) {
+            return Err(Error::BranchOperands { inst });
         }
         Ok(())
     }
 
     /// A block's last instruction defines values: nothing can be placed behind it.
     #[cold]
-    fn defined_on_branch(&mut self, machine: &Machine, first: OpIndex, end: OpIndex, inst: Inst) -> Result<(), Error> {
-        let ops = &self.ops.as_slice()[first.index()..end.index()];
+    fn defined_on_branch(&mut self, machine: &Machine, first: usize, end: usize, inst: Inst) -> Result<(), Error> {
+        let ops = &self.ops.as_slice()[first..end];
         for (operand, op) in ops.iter().enumerate().filter(|(_, op)| op.is_def()) {
             self.values[op.value].on_branch = true;
             if op.want == Want::Fixed && machine.allocatable[op.class()] >> op.reg & 1 == 0 {
@@ -259,6 +273,16 @@ impl Code {
             self.make_room(0, value.index() + 1)?;
         }
         Ok(value)
+    }
+
+    fn define_params(&mut self, params: &[VReg], block: Block, graph: &Graph) -> Result<(), Error> {
+        for &vreg in params {
+            if self.names.has_no_registers(vreg.class()) {
+                return Err(Error::TooManyLiveRegs { inst: graph.first(block), class: vreg.class() });
+            }
+            self.define_param(vreg, block)?;
+        }
+        Ok(())
     }
 
     fn define_param(&mut self, vreg: VReg, block: Block) -> Result<(), Error> {
@@ -288,45 +312,70 @@ impl Code {
     /// Reads parameters and arguments by block and by edge.
     fn params_and_args(&mut self, func: &impl Function, graph: &Graph) -> Result<(), Error> {
         self.params.clear();
-        self.param_start.clear();
+        self.param_start.set_len(graph.num_blocks() + 1, 0);
+        let mut starts = core::mem::take(&mut self.param_start);
+        let read = self.read_params(func, starts.as_mut_slice());
+        self.param_start = starts;
+        read?;
+        if !self.params(graph.entry()).is_empty() {
+            return Err(Error::EntryParams { block: graph.entry() });
+        }
         self.args.clear();
-        self.arg_start.clear();
-        let blocks = (0..graph.num_blocks()).map(Block::new);
-        for block in blocks.clone() {
-            self.param_start.push(self.params.len() as u32);
+        self.arg_start.set_len(graph.edges().len(), 0);
+        let mut starts = core::mem::take(&mut self.arg_start);
+        let read = self.read_args(func, graph, starts.as_mut_slice());
+        self.arg_start = starts;
+        read
+    }
+
+    /// Reads parameters, and where in the list of all those of each block start.
+    fn read_params(&mut self, func: &impl Function, starts: &mut [u32]) -> Result<(), Error> {
+        let Some((end, starts)) = starts.split_last_mut() else { return Ok(()) };
+        for (block, start) in (0..).map(Block).zip(starts) {
+            *start = self.params.len() as u32;
             for &vreg in func.block_params(block) {
                 let value = self.value(vreg, None)?;
                 self.params.push(value);
             }
         }
-        self.param_start.push(self.params.len() as u32);
-        if !self.params(graph.entry()).is_empty() {
-            return Err(Error::EntryParams { block: graph.entry() });
-        }
-        for block in blocks {
-            let branch = Inst(graph.end(block).0 - 1);
-            for (k, edge) in graph.succ_edges(block).enumerate() {
-                self.arg_start.push(self.args.len() as u32);
-                let to = graph.edge(edge).to;
-                let args = func.branch_blockparams(block, branch, k);
-                let params = self.params(to).len();
-                if args.len() != params {
-                    return Err(Error::ArgumentCount { from: block, to, params, args: args.len() });
-                }
-                if args.is_empty() {
-                    continue;
-                }
-                if self.args.len() > (u32::MAX - 1) as usize - args.len() {
-                    return Err(Error::TooLarge { what: "arguments of branches", limit: u32::MAX as usize - 1 });
-                }
-                for (n, &vreg) in args.iter().enumerate() {
-                    let value = self.value(vreg, Some(branch))?;
-                    if self.values[self.params(to)[n]].class != vreg.class() {
-                        return Err(Error::ClassMismatch { vreg, inst: Some(branch) });
-                    }
-                    self.args.push(value);
-                }
+        *end = self.params.len() as u32;
+        Ok(())
+    }
+
+    /// Reads arguments, and where in the list of all those of each edge start.
+    fn read_args(&mut self, func: &impl Function, graph: &Graph, starts: &mut [u32]) -> Result<(), Error> {
+        let (mut from, mut branch, mut successor) = (Block::invalid(), Inst::invalid(), 0);
+        for (edge, start) in graph.edges().zip(starts) {
+            let data = graph.edge(edge);
+            if data.from != from {
+                (from, branch, successor) = (data.from, graph.end(data.from).prev(), 0);
             }
+            *start = self.args.len() as u32;
+            let args = func.branch_blockparams(from, branch, successor);
+            successor += 1;
+            let params = self.params(data.to).len();
+            if args.len() != params {
+                return Err(Error::ArgumentCount { from, to: data.to, params, args: args.len() });
+            }
+            if !args.is_empty() {
+                self.add_args(args, data.to, branch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the arguments that `branch` has for the parameters of `to`.
+    fn add_args(&mut self, args: &[VReg], to: Block, branch: Inst) -> Result<(), Error> {
+        if self.args.len() > (u32::MAX - 1) as usize - args.len() {
+            return Err(Error::TooLarge { what: "arguments of branches", limit: u32::MAX as usize - 1 });
+        }
+        let first = self.param_start[to] as usize;
+        for (param, &vreg) in (first..).zip(args) {
+            let value = self.value(vreg, Some(branch))?;
+            if self.values[self.params[param]].class != vreg.class() {
+                return Err(Error::ClassMismatch { vreg, inst: Some(branch) });
+            }
+            self.args.push(value);
         }
         Ok(())
     }
@@ -339,7 +388,7 @@ impl Code {
 
 /// Packs the operands of `inst`, a place in `ops` for each; returns the bits of [`flag`] that follow, with [`PARTICULAR`], [`NO_VALUE`],
 /// [`TWICE`]. `values` has room for new ones.
-#[inline(never)]
+#[inline(always)]
 fn pack(
     names: &mut Names,
     values: &mut [ValueDef],
@@ -366,6 +415,28 @@ fn pack(
         }
     }
     found
+}
+
+/// Do `blocks`, in this order, cover the function's instructions without gap or overlap? If not, where is the first?
+fn cover(blocks: &[Block], func: &impl Function, graph: &Graph) -> Result<(), Block> {
+    let mut next = Inst::new(0);
+    for &block in blocks {
+        if graph.first(block) != next {
+            return Err(block);
+        }
+        next = graph.end(block);
+    }
+    if next.index() != func.num_insts() {
+        return Err(Block::new(graph.num_blocks().saturating_sub(1)));
+    }
+    Ok(())
+}
+
+/// An instruction that both overwrites registers of its own choice and reuses one is hard.
+#[inline]
+fn hard_together(flags: u8) -> u8 {
+    let is_hard = flags & (flag::KILLS | flag::REUSE) == flag::KILLS | flag::REUSE;
+    if is_hard { flag::HARD } else { 0 }
 }
 
 /// A value that is used, but not defined yet.
