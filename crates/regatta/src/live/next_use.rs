@@ -117,7 +117,9 @@ pub(super) struct Life {
 /// The pass, with its results.
 #[derive(Debug, Default)]
 pub(crate) struct NextUses {
+    /// The lists of all blocks, [`Self::listed`] values. What is behind them is to be overwritten.
     list: Vec<LiveIn>,
+    listed: usize,
     pub(crate) blocks: TypedVec<Block, BlockLiveness>,
     /// Distance from the start of its block to a parameter's first use; of other values, nothing.
     pub(crate) param_distance: TypedVec<Value, u32>,
@@ -189,7 +191,7 @@ impl NextUses {
     pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph, machine: &Machine, careful: bool) {
         let (blocks, values) = (flow.graph.num_blocks(), code.values.len());
         self.limit = Self::list_limit(machine);
-        self.list.clear();
+        self.listed = 0;
         self.blocks.reset(blocks, BlockLiveness::default());
         self.param_distance.set_len(values, DEAD);
         self.lives.clear();
@@ -226,7 +228,7 @@ impl NextUses {
             offset: flow.block_len(block),
             first,
             others,
-            live: [0; 3],
+            live: [0; 4],
             pressure: [0; 3],
             call_pressure: [0; 3],
             last_call: 0,
@@ -235,20 +237,18 @@ impl NextUses {
         self.live.clear();
         self.live_out(code, flow, block, &mut at);
         self.wishes.start_block();
-        at.pressure = at.live;
+        at.pressure = [at.live[0], at.live[1], at.live[2]];
         let first = flow.graph.first(block);
         let Code { insts, ops, clobber_sets, .. } = &mut *code;
         let infos = &insts.as_slice()[first.index()..=flow.graph.end(block).index()];
         for pair in infos.windows(2).rev() {
             at.offset -= 1;
             let &[info, next] = pair else { continue };
-            let flags = info.flags();
-            if info.ops == next.ops && flags & flag::KILLS == 0 {
+            if info.ops == next.ops && info.flags() & flag::KILLS == 0 {
                 continue;
             }
             let ops = &mut ops.as_mut_slice()[info.ops.index()..next.ops.index()];
-            let clobbers = if flags & flag::KILLS != 0 { clobber_sets[info.clobbers()] } else { [0; 3] };
-            self.inst(Inst(first.0 + at.offset), flags, ops, clobbers, &mut at);
+            self.inst(Inst(first.0 + at.offset), info, clobber_sets, ops, &mut at);
         }
         for &param in code.params(block) {
             let life = &mut self.lives[param];
@@ -257,14 +257,13 @@ impl NextUses {
             // One that is used somewhere is not dead.
             self.param_distance[param] = if distance == DEAD && life.first_use != DEAD { FAR } else { distance };
         }
-        let start = self.list.len();
+        let start = self.listed;
         let (length, frequency) = (flow.block_len(block), flow.frequencies.of(block).to_bits());
-        let lives = self.lives.as_mut_slice();
+        self.room_for(self.live.len());
+        let (list, lives) = (&mut self.list[start..], self.lives.as_mut_slice());
         // Whether a value that was live in the block is live into it is beyond guessing: all are listed, and those that are not are
         // overwritten by the next.
-        make_room(&mut self.list, self.live.len());
-        self.list.resize(start + self.live.len(), LiveIn { value: Value::invalid(), distance: DEAD });
-        let mut kept = start;
+        let mut kept = 0;
         for &value in &self.live {
             let life = &mut lives[value.index()];
             let distance = core::mem::replace(&mut life.distance, DEAD);
@@ -272,27 +271,27 @@ impl NextUses {
             if at.last_call != 0 {
                 life.crosses_call |= (distance != DEAD) & (life.events < at.last_call);
             }
-            self.list[kept] = LiveIn { value, distance };
+            list[kept] = LiveIn { value, distance };
             kept += usize::from(distance != DEAD);
         }
-        self.list.truncate(kept);
-        let end = (start + self.limit).min(self.list.len());
-        if self.list.len() > end {
-            self.list[start..].select_nth_unstable_by_key(self.limit, |x| (x.distance, x.value));
-            let mut kept = end;
-            for index in end..self.list.len() {
-                if self.list[index].distance < length {
-                    self.list[kept] = self.list[index];
+        let mut end = kept;
+        if kept > self.limit {
+            list[..kept].select_nth_unstable_by_key(self.limit, |x| (x.distance, x.value));
+            end = self.limit;
+            let all = core::mem::replace(&mut kept, end);
+            for index in end..all {
+                if list[index].distance < length {
+                    list[kept] = list[index];
                     kept += 1;
                 }
             }
-            self.list.truncate(kept);
         }
+        self.listed = start + kept;
         self.wishes.finish_block(flow, block);
         self.blocks[block] = BlockLiveness {
             start: start as u32,
-            end: end as u32,
-            used_end: self.list.len() as u32,
+            end: (start + end) as u32,
+            used_end: self.listed as u32,
             pressure: at.pressure,
             call_pressure: at.call_pressure,
             first_call: at.first_call,
@@ -322,12 +321,14 @@ impl NextUses {
             }
             let args = code.args(edge, params.len());
             let there = start..end;
-            start = self.list.len();
-            self.list.extend_from_within(there);
+            self.room_for(there.len() + params.len());
+            start = self.listed;
+            self.listed += there.len();
+            self.list.copy_within(there, start);
             for (&param, &arg) in params.iter().zip(args) {
                 self.add_argument(start, param, arg);
             }
-            end = self.list.len();
+            end = self.listed;
             self.wishes.clear_registers();
             if self.wishes.reach_back() {
                 self.wishes.inherit(self.lives.as_mut_slice(), to, params, args);
@@ -355,9 +356,23 @@ impl NextUses {
             return;
         }
         pass_on(self.lives.as_mut_slice(), param, arg, true);
-        match self.list[start..].iter_mut().find(|live| live.value == arg) {
+        match self.list[start..self.listed].iter_mut().find(|live| live.value == arg) {
             Some(live) => live.distance = live.distance.min(distance),
-            None => self.list.push(LiveIn { value: arg, distance }),
+            None => {
+                self.list[self.listed] = LiveIn { value: arg, distance };
+                self.listed += 1;
+            }
+        }
+    }
+
+    /// Sees to it that so many more values can be listed.
+    #[inline]
+    fn room_for(&mut self, more: usize) {
+        let needed = self.listed + more;
+        if needed > self.list.len() {
+            let missing = needed - self.list.len();
+            make_room(&mut self.list, missing);
+            self.list.resize(self.list.capacity(), LiveIn { value: Value::invalid(), distance: DEAD });
         }
     }
 
@@ -369,8 +384,6 @@ impl NextUses {
         wishes.clear_registers();
         for edge in flow.graph.succ_edges(block) {
             let to = flow.graph.edge(edge).to;
-            let params = code.params(to);
-            let args = code.args(edge, params.len());
             let forward = !flow.is_back_edge(edge);
             if forward {
                 let BlockLiveness { start, end, further, .. } = self.blocks[to];
@@ -379,12 +392,16 @@ impl NextUses {
                     let LiveIn { value, distance } = there.further(add);
                     reach(lives, live, value, distance, at);
                 }
-                // What is wanted once behind a loop is no reason for moves within.
-                if wishes.reach_back() && flow.loops_left(block, to) == 0 {
-                    wishes.inherit(lives, to, params, args);
-                }
             }
-            for (&param, &arg) in params.iter().zip(args) {
+            let params = code.params(to);
+            // What is wanted once behind a loop is no reason for moves within.
+            if forward && wishes.reach_back() && flow.loops_left(block, to) == 0 {
+                wishes.inherit(lives, to, params, code.args(edge, params.len()));
+            }
+            if params.is_empty() {
+                continue;
+            }
+            for (&param, &arg) in params.iter().zip(code.args(edge, params.len())) {
                 let distance = if forward { self.param_distance[param] } else { BACK_EDGE_ARGUMENT };
                 if distance != DEAD {
                     pass_on(lives, param, arg, forward);

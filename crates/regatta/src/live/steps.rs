@@ -2,10 +2,14 @@
 
 use super::next_use::{DEAD, FAR, Life, NextUses};
 use super::wishes::LIVE_OUT;
-use crate::code::{LIVES_OUT, NO_REG, Op, Value, Want, flag};
+use crate::code::{ClobberSet, InstInfo, LIVES_OUT, NO_REG, Op, Value, Want, flag};
+use crate::ir::entity::TypedVec;
 use crate::ir::{Inst, PReg, PerClass};
 use alloc::vec::Vec;
 use core::hint::select_unpredictable;
+
+/// The registers in each set that instructions clobber.
+type ClobberSets = TypedVec<ClobberSet, PerClass<u64>>;
 
 /// What the walk knows at one point of a block.
 pub(super) struct Point {
@@ -15,8 +19,8 @@ pub(super) struct Point {
     /// The innermost loop around the block: its first position in the order, and how many follow.
     pub(super) first: u32,
     pub(super) others: u32,
-    /// How many values that are made in that loop are live.
-    pub(super) live: PerClass<u32>,
+    /// How many values that are made in that loop are live. (Four, as an operand's class is two bits: no index is to be checked.)
+    pub(super) live: [u32; 4],
     pub(super) pressure: PerClass<u32>,
     pub(super) call_pressure: PerClass<u32>,
     /// How many events had been seen behind the last call that was met in this block; 0 without one. A value lives across a call if its
@@ -37,8 +41,9 @@ impl Point {
 impl NextUses {
     /// Steps over one instruction, backwards.
     #[inline(always)]
-    pub(super) fn inst(&mut self, inst: Inst, flags: u8, ops: &mut [Op], clobbers: PerClass<u64>, at: &mut Point) {
+    pub(super) fn inst(&mut self, inst: Inst, info: InstInfo, sets: &ClobberSets, ops: &mut [Op], at: &mut Point) {
         self.wishes.start_inst(inst);
+        let flags = info.flags();
         if flags & !(flag::DEFINES | flag::TERMINATOR) == 0 {
             // Nothing here depends on anything else here, so one loop does: the end of another would be one more thing to guess.
             for op in ops.iter_mut().rev() {
@@ -49,18 +54,19 @@ impl NextUses {
                 }
             }
             for c in 0..3 {
-                at.pressure[c] = at.pressure[c].max(at.live[c]);
+                at.pressure[c] = select_unpredictable(at.live[c] > at.pressure[c], at.live[c], at.pressure[c]);
             }
         } else {
-            self.any_inst(inst, flags, ops, clobbers, at);
+            self.any_inst(inst, info, sets, ops, at);
         }
     }
 
-    fn any_inst(&mut self, inst: Inst, flags: u8, ops: &mut [Op], clobbers: PerClass<u64>, at: &mut Point) {
+    fn any_inst(&mut self, inst: Inst, info: InstInfo, sets: &ClobberSets, ops: &mut [Op], at: &mut Point) {
+        let flags = info.flags();
         // Registers that are needed beside those of what lives in front of the instruction: where a definition takes over the register of
         // an input that lives on, or a use is fixed to one, a copy is. (A call's arguments go where nothing lives on.) And those needed behind
         // it, by what lives there or is made for nothing.
-        let (mut beside, mut behind) = ([0; 3], at.live);
+        let (mut beside, mut behind) = ([0; 4], at.live);
         if flags & flag::DEFINES != 0 {
             for index in 0..ops.len() {
                 let op = ops[index];
@@ -83,12 +89,10 @@ impl NextUses {
         }
         let is_call = flags & flag::CALL != 0;
         if is_call {
-            for c in 0..3 {
-                at.call_pressure[c] = at.call_pressure[c].max(at.live[c]);
-            }
+            raise(&mut at.call_pressure, &at.live);
         }
         if flags & flag::KILLS != 0 {
-            self.wishes.at_kill(clobbers, ops, is_call);
+            self.wishes.at_kill(sets[info.clobbers()], ops, is_call);
             if is_call {
                 at.last_call = self.wishes.num_events();
                 at.first_call = at.offset;
@@ -101,7 +105,10 @@ impl NextUses {
             self.use_op(op, at);
         }
         for c in 0..3 {
-            at.pressure[c] = at.pressure[c].max(at.live[c] + beside[c]).max(behind[c]);
+            let most = behind[c].max(at.live[c] + beside[c]);
+            if most > at.pressure[c] {
+                at.pressure[c] = most;
+            }
         }
         if flags & flag::FIXED_USE != 0 {
             self.wishes.at_fixed_uses(self.lives.as_mut_slice(), ops, is_call);
@@ -157,9 +164,16 @@ pub(super) fn reach(lives: &mut [Life], live: &mut Vec<Value>, value: Value, dis
     if life.distance == DEAD {
         life.distance = distance;
         life.events = LIVE_OUT;
-        at.live[usize::from(life.class)] += at.weight(life);
+        at.live[usize::from(life.class & 3)] += at.weight(life);
         live.push(value);
     } else {
         life.distance = distance.min(life.distance);
+    }
+}
+
+/// Raises each of `most` to what it is in `now`.
+fn raise(most: &mut PerClass<u32>, now: &[u32; 4]) {
+    for (most, &now) in most.iter_mut().zip(now) {
+        *most = now.max(*most);
     }
 }

@@ -54,9 +54,10 @@ pub(crate) struct Wishes {
     /// Do wishes reach beyond a block?
     careful: bool,
     block_range: TypedVec<Block, (u32, u32)>,
-    /// The events of this block, and how many there were in the blocks before.
+    /// The events of this block, how many there were in the blocks before, and in all.
     events: Vec<PerClass<u64>>,
     earlier_events: u32,
+    num_events: u32,
     /// What the block contests, and what each loop does.
     contested_here: PerClass<u64>,
     contested: TypedVec<Loop, PerClass<u64>>,
@@ -73,7 +74,7 @@ impl Wishes {
         self.inherited.clear();
         self.block_range.reset(if careful { blocks } else { 0 }, (0, 0));
         self.events.clear();
-        self.earlier_events = LIVE_OUT + 1;
+        self.num_events = LIVE_OUT + 1;
         self.contested_here = [0; 3];
         self.contested.reset(loops, [0; 3]);
         self.fixed = [0; 3];
@@ -101,7 +102,7 @@ impl Wishes {
     }
 
     pub(super) fn start_block(&mut self) {
-        self.earlier_events += self.events.len() as u32;
+        self.earlier_events = self.num_events;
         self.events.clear();
     }
 
@@ -172,7 +173,7 @@ impl Wishes {
     /// How many events have been seen so far, in all blocks.
     #[inline(always)]
     pub(super) fn num_events(&self) -> u32 {
-        self.earlier_events + self.events.len() as u32
+        self.num_events
     }
 
     /// Does `value` still want `reg`, and has nobody taken that from it since?
@@ -230,10 +231,8 @@ impl Wishes {
                 *contested |= mask;
             }
         }
-        if !self.careful {
-            // Only that there was one matters.
-            self.earlier_events += 1;
-        } else {
+        self.num_events += 1;
+        if self.careful {
             self.events.push(overwritten);
         }
     }
