@@ -215,7 +215,7 @@ impl Bundles {
 
     fn merge_all(&mut self, code: &Code, flow: &FlowGraph, points: &Points, live: &LiveRanges) {
         self.pairs.clear();
-        for edge in flow.graph.edges() {
+        for &edge in code.edges_with_args() {
             let params = code.params(flow.graph.edge(edge).to);
             let frequency = flow.edge_frequency(edge);
             for (&to, &from) in params.iter().zip(code.args(edge, params.len())) {

@@ -402,10 +402,10 @@ impl Places {
 
     /// Parameters get their values from arguments.
     fn params(&mut self, on: Input<'_>) {
-        for edge in on.flow.graph.edges() {
+        for &edge in on.code.edges_with_args() {
             let data = on.flow.graph.edge(edge);
             let params = on.code.params(data.to);
-            if params.is_empty() || !on.flow.graph.is_reachable(data.from) && on.flow.graph.is_reachable(data.to) {
+            if !on.flow.graph.is_reachable(data.from) && on.flow.graph.is_reachable(data.to) {
                 continue;
             }
             let entry = Points::entry(on.flow, data.to);

@@ -23,7 +23,7 @@ pub(crate) use names::Names;
 
 use crate::Error;
 use crate::cfg::{Edge, Graph, Nature};
-use crate::ir::entity::{EntityIndex, TypedVec, entity};
+use crate::ir::entity::{TypedVec, entity};
 use crate::ir::{Block, Function, Inst, PRegSet, PerClass, RegClass};
 use crate::output::{Allocation, Output};
 use alloc::vec::Vec;
@@ -213,7 +213,9 @@ pub(crate) struct Code {
     params: Vec<Value>,
     param_start: TypedVec<Block, u32>,
     args: Vec<Value>,
+    /// Where the arguments of each edge start; of one without, nowhere in particular.
     arg_start: TypedVec<Edge, u32>,
+    edges_with_args: Vec<Edge>,
     by_code_order: Vec<Block>,
     recent_clobbers: [(PRegSet, ClobberSet); 2],
 }
@@ -242,6 +244,11 @@ impl Code {
     #[inline]
     pub(crate) fn arg_index(&self, edge: Edge) -> u32 {
         self.arg_start[edge]
+    }
+
+    /// The edges that have arguments, in order: one in four or five has.
+    pub(crate) fn edges_with_args(&self) -> &[Edge] {
+        &self.edges_with_args
     }
 
     /// How many arguments there are on all edges.
@@ -329,11 +336,11 @@ impl Code {
             }
         }
         let mut end = 0;
-        for index in 0..self.arg_start.len() {
-            let edge = Edge::from_index(index);
+        let mut edges = core::mem::take(&mut self.edges_with_args);
+        edges.retain(|&edge| {
             let to = graph.edge(edge).to;
             let start = self.arg_start[edge] as usize;
-            self.arg_start[edge] = end as u32;
+            let first = end;
             for k in 0..self.params(to).len() {
                 let param = self.params(to)[k];
                 if alias(param) == param {
@@ -341,7 +348,11 @@ impl Code {
                     end += 1;
                 }
             }
-        }
+            let has_args = end != first;
+            self.arg_start[edge] = if has_args { first as u32 } else { 0 };
+            has_args
+        });
+        self.edges_with_args = edges;
         self.args.truncate(end);
         let mut end = 0;
         let mut start = 0;

@@ -321,6 +321,7 @@ impl Code {
             return Err(Error::EntryParams { block: graph.entry() });
         }
         self.args.clear();
+        self.edges_with_args.clear();
         self.arg_start.set_len(graph.edges().len(), 0);
         let mut starts = core::mem::take(&mut self.arg_start);
         let read = self.read_args(func, graph, starts.as_mut_slice());
@@ -350,14 +351,16 @@ impl Code {
             if data.from != from {
                 (from, branch, successor) = (data.from, graph.end(data.from).prev(), 0);
             }
-            *start = self.args.len() as u32;
             let args = func.branch_blockparams(from, branch, successor);
             successor += 1;
             let params = self.params(data.to).len();
             if args.len() != params {
                 return Err(Error::ArgumentCount { from, to: data.to, params, args: args.len() });
             }
+            *start = 0;
             if !args.is_empty() {
+                *start = self.args.len() as u32;
+                self.edges_with_args.push(edge);
                 self.add_args(args, data.to, branch)?;
             }
         }

@@ -42,11 +42,9 @@ impl RegClass {
     /// validator rejects it.
     #[inline(always)]
     pub(crate) const fn from_bits(bits: u32) -> Self {
-        match bits & 3 {
-            0 => Self::Int,
-            1 => Self::Float,
-            _ => Self::Vector,
-        }
+        // (One load, where a match would be compared step by step.)
+        const CLASSES: [RegClass; 4] = [RegClass::Int, RegClass::Float, RegClass::Vector, RegClass::Vector];
+        CLASSES[(bits & 3) as usize]
     }
 
     /// The letter that stands for the class in text: `i`, `f` or `v`.

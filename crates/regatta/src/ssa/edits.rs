@@ -101,16 +101,8 @@ impl Edits {
         for &(op, value) in &by.forward.slot_operands {
             output.allocs[op.index()] = by.slot(slots, value);
         }
-        for to in on.flow.graph.blocks() {
-            let edges = on.flow.graph.pred_edges(to);
-            if let &[only] = edges
-                && on.code.params(to).is_empty()
-                && !on.flow.is_back_edge(only)
-            {
-                // The block goes on with the registers as they are.
-                continue;
-            }
-            for &edge in edges {
+        for &to in &by.forward.entered {
+            for &edge in on.flow.graph.pred_edges(to) {
                 self.edge(on, by, edge, slots);
             }
         }
@@ -195,7 +187,8 @@ impl Edits {
     }
 
     fn write(&mut self, machine: &Machine, output: &mut Output) {
-        let in_frame = |place: Allocation| place.as_reg().is_none_or(|reg| machine.is_stack(reg));
+        let some_are_in_frame = machine.stack != [0; 3];
+        let in_frame = |place: Allocation| place.as_reg().is_none_or(|reg| some_are_in_frame && machine.is_stack(reg));
         let stats = &mut output.stats;
         output.edits.clear();
         output.edits.reserve(self.sorted.len());

@@ -12,14 +12,15 @@ use crate::output::Allocation;
 use core::hint::select_unpredictable;
 
 impl Forward {
-    /// Allocates one block.
+    /// Allocates one block, which goes on with the registers as another leaves them if [`Self::only_pred`] says so.
+    #[inline]
     pub(super) fn allocate_block(
         &mut self,
         on: &Input<'_>,
         block: Block,
+        goes_on_from: Option<Block>,
         allocs: &mut [Allocation],
     ) -> Result<(), Error> {
-        let goes_on_from = self.only_pred(on, block);
         if let Some(from) = goes_on_from
             && on.next_uses.blocks[block].is_bare
             && !forks(on, block)
@@ -30,6 +31,17 @@ impl Forward {
             self.note_back_edges(on, block);
             return Ok(());
         }
+        self.start_block(on, block, goes_on_from);
+        self.allocate_insts(on, block, allocs)?;
+        self.bounds[block].exit = self.record_state();
+        self.in_regs = self.bounds[block].exit;
+        self.note_back_edges(on, block);
+        Ok(())
+    }
+
+    /// What is needed when from the start of the block on, and what the registers hold there.
+    #[inline(never)]
+    fn start_block(&mut self, on: &Input<'_>, block: Block, goes_on_from: Option<Block>) {
         self.block = block;
         self.visit += 1;
         self.pos = on.flow.start(block);
@@ -45,6 +57,11 @@ impl Forward {
             Some(from) => self.go_on_from(block, from),
             None => self.enter_block(on, block, header_of),
         }
+    }
+
+    /// Allocates the instructions of one block. (A function of its own, so that its loop has the machine's registers to itself.)
+    #[inline(always)]
+    fn allocate_insts(&mut self, on: &Input<'_>, block: Block, allocs: &mut [Allocation]) -> Result<(), Error> {
         let (first, end) = (on.flow.graph.first(block), on.flow.graph.end(block));
         let infos = &on.code.insts.as_slice()[first.index()..=end.index()];
         let fork = if forks(on, block) { end.0 - 1 } else { u32::MAX };
@@ -60,14 +77,12 @@ impl Forward {
             }
             self.pos += 1;
         }
-        self.bounds[block].exit = self.record_state();
-        self.in_regs = self.bounds[block].exit;
-        self.note_back_edges(on, block);
         Ok(())
     }
 
     /// The one block that control can come from, if this one takes over the registers as they are there.
-    fn only_pred(&self, on: &Input<'_>, block: Block) -> Option<Block> {
+    #[inline]
+    pub(super) fn only_pred(&self, on: &Input<'_>, block: Block) -> Option<Block> {
         match on.flow.graph.pred_edges(block) {
             &[only] if on.code.params(block).is_empty() && !on.flow.is_back_edge(only) => {
                 Some(on.flow.graph.edge(only).from)

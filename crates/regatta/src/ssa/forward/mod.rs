@@ -121,6 +121,8 @@ pub(crate) struct Forward {
     states: Vec<InReg>,
     /// The states at the start and at the end of each block.
     bounds: TypedVec<Block, Bounds>,
+    /// The blocks that do not just go on with the registers as their only predecessor leaves them.
+    pub(crate) entered: Vec<Block>,
 
     // Where the walk is.
     regs: RegFile,
@@ -191,7 +193,7 @@ impl Forward {
         self.clear(on);
         self.find_becomes(on);
         let order = on.flow.order.order();
-        let mut at = 0;
+        let (mut at, mut seen) = (0, 0);
         loop {
             if let Some(again) = self.leave_nest(on, at) {
                 at = again;
@@ -199,7 +201,14 @@ impl Forward {
             }
             let Some(&block) = order.get(at) else { break };
             self.enter_nest(on, block, at);
-            self.allocate_block(on, block, allocs)?;
+            let goes_on_from = self.only_pred(on, block);
+            if at == seen {
+                seen += 1;
+                if goes_on_from.is_none() {
+                    self.entered.push(block);
+                }
+            }
+            self.allocate_block(on, block, goes_on_from, allocs)?;
             at += 1;
         }
         Ok(())
@@ -218,6 +227,7 @@ impl Forward {
         self.feedback_rounds = 0;
         self.states.clear();
         self.bounds.reset(blocks, Bounds::default());
+        self.entered.clear();
         self.regs.occupied = [0; 3];
         self.in_regs = (0, 0);
         self.visit = 0;
@@ -237,12 +247,8 @@ impl Forward {
     /// Which parameter each value becomes: the hottest edge decides, and of equally hot ones the last back edge, else the first.
     fn find_becomes(&mut self, on: &Input<'_>) {
         let graph = &on.flow.graph;
-        for edge in graph.edges() {
-            let to = graph.edge(edge).to;
-            let params = on.code.params(to);
-            if params.is_empty() {
-                continue;
-            }
+        for &edge in on.code.edges_with_args() {
+            let params = on.code.params(graph.edge(edge).to);
             let back = on.flow.is_back_edge(edge);
             let frequency = on.flow.edge_frequency(edge);
             for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
