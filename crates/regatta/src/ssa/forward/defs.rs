@@ -151,18 +151,23 @@ impl Forward {
     /// one move now rather than one now and another later, to bring the definition to where it is wanted. The move comes before the
     /// instruction: the registers that it has `read` so far are not free, though what is in them may die here, and what is in those that it
     /// has `defined` does not exist yet.
-    #[inline]
-    pub(super) fn make_way(&mut self, on: &Input<'_>, def: Op, read: u64, defined: u64) {
-        let class = def.class();
-        let wish = self.wish_of(&def);
-        if wish == NO_REG || self.regs.occupied[class] & !defined & bit(wish) == 0 {
-            return;
+    #[inline(always)]
+    pub(super) fn make_way(&mut self, on: &Input<'_>, def: &Op, read: u64, defined: u64) {
+        let wish = self.wish_of(def);
+        if wish != NO_REG && self.regs.occupied[def.class()] & !defined & bit(wish) != 0 {
+            self.make_way_in(on, *def, wish, read | defined);
         }
+    }
+
+    /// The same: the register is `wish`. Those in `taken` are not free, nor are those that are occupied.
+    #[inline(never)]
+    fn make_way_in(&mut self, on: &Input<'_>, def: Op, wish: u8, taken: u64) {
+        let class = def.class();
         let there = self.regs.value(class, wish);
         if self.status[there].held != bit(wish) || self.status[there].next == DEAD {
             return;
         }
-        let free = on.machine.allocatable[class] & !read & !defined & !self.regs.occupied[class];
+        let free = on.machine.allocatable[class] & !taken & !self.regs.occupied[class];
         if let Some(to) = self.way_out(on, def, there, free) {
             self.bring(on, there, class, to);
             self.free(class, wish);

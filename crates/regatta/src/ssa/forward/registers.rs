@@ -146,8 +146,14 @@ impl Forward {
 
     /// The best of the registers `free` for `value`: the one it would like, the one that the parameter it becomes has, else by
     /// what it would cost to use. Values that live across calls look first for registers that survive them.
-    #[inline]
+    #[inline(never)]
     pub(super) fn pick(&self, on: &Input<'_>, free: u64, value: Value, hint: u8, avoid: u64) -> u8 {
+        self.pick_here(on, free, value, hint, avoid)
+    }
+
+    /// The same, for [`Forward::pick_or_spare`].
+    #[inline(always)]
+    fn pick_here(&self, on: &Input<'_>, free: u64, value: Value, hint: u8, avoid: u64) -> u8 {
         if hint != NO_REG && free & bit(hint) != 0 {
             return hint;
         }
@@ -200,7 +206,9 @@ impl Forward {
         !self.used_or_cheap(on, class) & bit(reg) != 0
     }
 
-    /// Like [`Forward::pick`], but rather than begin to use a register that costs something, takes one whose value is not missed.
+    /// Like [`Forward::pick`] of what is free among some registers, but rather than begin to use one that costs something, takes one whose
+    /// value is not missed.
+    #[inline(never)]
     pub(super) fn pick_or_spare(
         &mut self,
         on: &Input<'_>,
@@ -211,10 +219,14 @@ impl Forward {
         avoid: u64,
     ) -> u8 {
         let class = self.class(value);
-        let reg = self.pick(on, among & !self.regs.occupied[class], value, hint, avoid);
-        if !self.is_new_and_dear(on, class, reg) {
-            return reg;
-        }
+        let reg = self.pick_here(on, among & !self.regs.occupied[class], value, hint, avoid);
+        let is_dear = self.is_new_and_dear(on, class, reg);
+        if is_dear { self.spare_instead(on, class, among, killed, value, reg) } else { reg }
+    }
+
+    /// A register of `among` whose value is not missed; `reg` if there is none.
+    #[inline(never)]
+    fn spare_instead(&mut self, on: &Input<'_>, class: usize, among: u64, killed: u64, value: Value, reg: u8) -> u8 {
         let cheap = among & self.used_or_cheap(on, class);
         match self.not_missed(on, class, cheap & !(killed & !bit(reg)), killed, value) {
             Some(other) => {
@@ -307,7 +319,7 @@ impl Forward {
     }
 
     /// A register of `among` for `value`, by eviction if need be. `None` if the instruction itself needs all of them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(
         &mut self,
         on: &Input<'_>,
@@ -321,6 +333,12 @@ impl Forward {
         if among & !self.regs.occupied[class] != 0 {
             return Some(self.pick_or_spare(on, among, killed, value, hint, avoid));
         }
+        self.evict(on, class, among, killed)
+    }
+
+    /// Empties a register of `among`, all of which are occupied.
+    #[inline(never)]
+    fn evict(&mut self, on: &Input<'_>, class: usize, among: u64, killed: u64) -> Option<u8> {
         let victim = self.victim(on, class, among, killed)?;
         self.forget(class, victim.reg);
         Some(victim.reg)

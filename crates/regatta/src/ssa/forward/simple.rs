@@ -24,12 +24,11 @@ impl Forward {
         if flags & flag::REUSE != 0 {
             return self.simple_reuse(on, ops, places);
         }
-        let avoid = on.next_uses.wishes.avoid(self.inst);
         let mut read = [0; 3];
         let (mut defs, mut last_def) = (0, 0);
         for (k, (op, place)) in ops.iter().zip(places.iter_mut()).enumerate() {
             if op.is_use() {
-                self.simple_use(on, op, place, &avoid, &mut read, true)?;
+                self.simple_use(on, op, place, &mut read, true)?;
             } else if op.want == Want::Ignored {
                 *place = ignored(*op);
             } else {
@@ -38,10 +37,10 @@ impl Forward {
         }
         if defs == 1 {
             let mut defined = [0; 3];
-            return self.simple_def(on, &ops[last_def], &mut places[last_def], &avoid, &read, &mut defined);
+            return self.simple_def(on, &ops[last_def], &mut places[last_def], &read, &mut defined);
         }
         if defs != 0 {
-            self.simple_defs(on, ops, places, &avoid, &read, [0; 3])?;
+            self.simple_defs(on, ops, places, &read, [0; 3])?;
         }
         Ok(())
     }
@@ -53,7 +52,6 @@ impl Forward {
         on: &Input<'_>,
         op: &Op,
         place: &mut Allocation,
-        avoid: &PerClass<u32>,
         read: &mut PerClass<u64>,
         forget: bool,
     ) -> Result<(), RegClass> {
@@ -61,7 +59,7 @@ impl Forward {
         let ours = !on.machine.stack[class];
         let mut status = &mut self.status[op.value];
         if status.held & ours == 0 {
-            self.load_use(on, op, u64::from(avoid[class]), read[class])?;
+            self.load_use(on, op, read[class])?;
             status = &mut self.status[op.value];
         }
         let reg = lowest(status.held & ours);
@@ -76,9 +74,10 @@ impl Forward {
 
     /// Brings the value of an early use into a register. Those in `read` hold other operands.
     #[inline(never)]
-    fn load_use(&mut self, on: &Input<'_>, op: &Op, avoid: u64, read: u64) -> Result<(), RegClass> {
+    fn load_use(&mut self, on: &Input<'_>, op: &Op, read: u64) -> Result<(), RegClass> {
         let class = op.class();
         let among = on.machine.allocatable[class] & !read;
+        let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
         let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
         self.bring(on, op.value, class, reg);
         Ok(())
@@ -90,13 +89,12 @@ impl Forward {
         on: &Input<'_>,
         ops: &[Op],
         places: &mut [Allocation],
-        avoid: &PerClass<u32>,
         read: &PerClass<u64>,
         mut defined: PerClass<u64>,
     ) -> Result<(), RegClass> {
         for (op, place) in ops.iter().zip(places) {
             if op.is_def() {
-                self.simple_def(on, op, place, avoid, read, &mut defined)?;
+                self.simple_def(on, op, place, read, &mut defined)?;
             }
         }
         Ok(())
@@ -109,15 +107,14 @@ impl Forward {
         on: &Input<'_>,
         op: &Op,
         place: &mut Allocation,
-        avoid: &PerClass<u32>,
         read: &PerClass<u64>,
         defined: &mut PerClass<u64>,
     ) -> Result<(), RegClass> {
         let class = op.class();
         if op.want == Want::Reg {
             let among = on.machine.allocatable[class] & !defined[class];
-            let avoid = u64::from(avoid[class]) | self.avoid_beyond(op);
-            self.make_way(on, *op, read[class], defined[class]);
+            let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]) | self.avoid_beyond(op);
+            self.make_way(on, op, read[class], defined[class]);
             let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
             defined[class] |= bit(reg);
             self.define(*op, class, reg, place);
@@ -129,12 +126,11 @@ impl Forward {
     /// The same, where a definition reuses a use's register.
     #[inline(never)]
     fn simple_reuse(&mut self, on: &Input<'_>, ops: &[Op], places: &mut [Allocation]) -> Result<(), RegClass> {
-        let avoid = on.next_uses.wishes.avoid(self.inst);
         let mut claims = Claims::default();
         for (op, place) in ops.iter().zip(places.iter_mut()) {
             if op.is_use() {
                 // What dies here may be about to become a definition's: it is not forgotten yet.
-                self.simple_use(on, op, place, &avoid, &mut claims.read, false)?;
+                self.simple_use(on, op, place, &mut claims.read, false)?;
                 if op.role & REUSED != 0 {
                     claims.reused[op.class()] |= bit(place.index() as u8 & 63);
                 }
@@ -148,6 +144,6 @@ impl Forward {
             Stuck::Bad(_) => RegClass::Int,
         })?;
         self.drop_dead_uses(ops);
-        self.simple_defs(on, ops, places, &avoid, &claims.read, claims.defined)
+        self.simple_defs(on, ops, places, &claims.read, claims.defined)
     }
 }
