@@ -9,7 +9,6 @@ use crate::code::{Value, flag};
 use crate::ir::{Block, Inst};
 use crate::live::{DEAD, FAR, LiveIn};
 use crate::output::Allocation;
-use core::hint::select_unpredictable;
 
 impl Forward {
     /// Allocates one block, which goes on with the registers as another leaves them if [`Self::only_pred`] says so.
@@ -165,12 +164,9 @@ impl Forward {
         }
     }
 
-    /// The position of the next use of `value` from the start of this block: what has been found out about the block, or else by way of
-    /// a back edge. It is asked of all values that are in registers at the start of the block, and noted.
+    /// The position of the next use of `value` from the start of this block. It is asked of all values that are in registers there.
     #[inline(always)]
     pub(super) fn expect_at_entry(&mut self, value: Value) -> u32 {
-        let status = &mut self.status[value];
-        status.next = select_unpredictable(status.visit == self.visit, status.next, status.round);
-        status.next
+        self.status[value].expect_at_entry(self.visit)
     }
 }

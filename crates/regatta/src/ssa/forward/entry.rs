@@ -58,10 +58,14 @@ impl Forward {
         }
         self.clear_registers();
         let (start, end) = self.bounds[from].exit;
-        for index in start as usize..end as usize {
-            let InReg { value, reg } = self.states[index];
-            if self.expect_at_entry(value) != DEAD {
-                self.put(reg.class().index(), reg.hw_enc() as u8, value);
+        let Self { states, status, regs, visit, .. } = self;
+        let status = status.as_mut_slice();
+        for &InReg { value, reg } in &states[start as usize..end as usize] {
+            let status = &mut status[value.index()];
+            if status.expect_at_entry(*visit) != DEAD {
+                // (It has been counted as used.)
+                regs.put(reg.class().index(), reg.hw_enc() as u8, value);
+                status.held |= bit(reg.hw_enc() as u8);
             }
         }
     }
@@ -118,34 +122,9 @@ impl Forward {
             let from = on.flow.graph.edge(edge).from;
             let frequency = on.flow.frequencies.of(from);
             edges += 1;
-            let (start, end) = self.bounds[from].exit;
-            for index in start as usize..end as usize {
-                let InReg { value, reg } = self.states[index];
-                let next_use = self.expect_at_entry(value);
-                if next_use == DEAD {
-                    continue;
-                }
-                let mut at = self.status[value].candidate_of;
-                if at == NO_CANDIDATE {
-                    if edges > 1 && next_use >= at_hand && !is_header {
-                        // The first predecessor has not got it, and it is not to be loaded: see `choose`.
-                        continue;
-                    }
-                    let def = on.code.values[value];
-                    if def.is_param && def.block == block {
-                        // Read before its definition, in code that cannot be reached. It is another value from here on.
-                        continue;
-                    }
-                    at = self.candidates.len() as u32;
-                    self.status[value].candidate_of = at;
-                    self.candidates.push(Candidate::new(value, next_use, false));
-                }
-                // Parameters follow below.
-                let candidate = &mut self.candidates[at as usize];
-                if !candidate.is_param {
-                    candidate.add_pred(edges, bit(reg.hw_enc() as u8), frequency);
-                }
-            }
+            // What the first predecessor has not got is not to be loaded, unless it is used at once or in a loop: see `choose`.
+            let least = if edges > 1 && !is_header { at_hand } else { DEAD };
+            self.gather_from(on, block, from, (edges, frequency), least);
             if params.is_empty() {
                 continue;
             }
@@ -172,6 +151,39 @@ impl Forward {
             }
         }
         edges
+    }
+
+    /// Lists what the predecessor `from` has in registers. Control comes `frequency` times from there. What is used no sooner than at `least`
+    /// is not added to the list.
+    #[inline(always)]
+    fn gather_from(&mut self, on: &Input<'_>, block: Block, from: Block, (number, frequency): (u32, f32), least: u32) {
+        let (start, end) = self.bounds[from].exit;
+        let Self { states, status, candidates, visit, .. } = self;
+        let status = status.as_mut_slice();
+        for &InReg { value, reg } in &states[start as usize..end as usize] {
+            let status = &mut status[value.index()];
+            let next_use = status.expect_at_entry(*visit);
+            if next_use == DEAD {
+                continue;
+            }
+            if status.candidate_of == NO_CANDIDATE {
+                if next_use >= least {
+                    continue;
+                }
+                let def = on.code.values[value];
+                if def.is_param && def.block == block {
+                    // Read before its definition, in code that cannot be reached. It is another value from here on.
+                    continue;
+                }
+                status.candidate_of = candidates.len() as u32;
+                candidates.push(Candidate::new(value, next_use, false));
+            }
+            let candidate = &mut candidates[status.candidate_of as usize];
+            // Parameters are what their arguments are.
+            if !candidate.is_param {
+                candidate.add_pred(number, bit(reg.hw_enc() as u8), frequency);
+            }
+        }
     }
 
     /// Keeps the candidates that get a register; other parameters are born in memory.

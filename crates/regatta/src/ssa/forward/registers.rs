@@ -41,6 +41,12 @@ impl RegFile {
     }
 
     #[inline(always)]
+    pub(super) fn put(&mut self, class: usize, reg: u8, value: Value) {
+        self.value[class << 6 | usize::from(reg)] = value;
+        self.occupied[class] |= bit(reg);
+    }
+
+    #[inline(always)]
     pub(super) fn is_occupied(&self, class: usize, reg: u8) -> bool {
         self.occupied[class] >> reg & 1 != 0
     }

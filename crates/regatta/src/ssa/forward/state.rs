@@ -69,7 +69,7 @@ impl InReg {
 pub(super) struct Status {
     /// The registers that hold it, by number in its class.
     pub(super) held: u64,
-    /// The position of its next use from here; see [`Forward::expect_at_entry`].
+    /// The position of its next use from here; see [`Status::expect_at_entry`].
     pub(super) next: u32,
     /// That of its next use by way of the back edge of a loop around this block.
     pub(super) round: u32,
@@ -111,6 +111,14 @@ impl Status {
     #[inline(always)]
     pub(super) fn expect(&mut self, next: u32) {
         self.next = select_unpredictable(next < self.round, next, self.round);
+    }
+
+    /// Its next use from the start of the block that is visited as number `visit`: what has been found out about the block, or else by way
+    /// of a back edge. This is noted.
+    #[inline(always)]
+    pub(super) fn expect_at_entry(&mut self, visit: u32) -> u32 {
+        self.next = select_unpredictable(self.visit == visit, self.next, self.round);
+        self.next
     }
 
     /// If it is not needed any more, it leaves its registers: these. (Half of the values that are used are used no more: a branch would be
