@@ -148,21 +148,33 @@ impl Frequencies {
     }
 
     /// Lets control flow from `block` into its successors.
+    #[inline]
     fn share_out(&mut self, graph: &Graph, loops: &Loops, order: &Order, block: Block) {
         let of = loops.block_loop(block);
-        let Self { share, flow, leaving, .. } = self;
+        let Self { share, flow, leaving, estimate, .. } = self;
+        let edges = graph.succ_edges(block);
+        let frequency = estimate[block];
+        let leaves = |edge| of != Loop::ROOT && !order.contains(of, graph.edge(edge).to);
+        if edges.len() == 1 {
+            for edge in edges {
+                flow[edge] = frequency;
+                if leaves(edge) {
+                    leaving.push(edge);
+                }
+            }
+            return;
+        }
         let mut whole = 0.0;
-        for edge in graph.succ_edges(block) {
-            let to = graph.edge(edge).to;
-            let leaves = of != Loop::ROOT && !order.contains(of, to);
-            flow[edge] = share[to] * if leaves { LEAVES } else { 1.0 };
-            whole += flow[edge];
+        for edge in edges.clone() {
+            let leaves = leaves(edge);
+            let part = share[graph.edge(edge).to] * if leaves { LEAVES } else { 1.0 };
+            flow[edge] = part;
+            whole += part;
             if leaves {
                 leaving.push(edge);
             }
         }
-        let frequency = self.estimate[block];
-        for edge in graph.succ_edges(block) {
+        for edge in edges {
             flow[edge] = frequency * flow[edge] / whole;
         }
     }

@@ -143,10 +143,16 @@ impl Graph {
     /// Moves on an edge stand at the end of its source or at the start of its target, so one of the two must have no
     /// other edge on that side. The entry is also entered from outside.
     fn check_critical_edges(&self, entry: Block) -> Result<(), Error> {
-        for (_, &EdgeData { from, to }) in self.edges.iter() {
-            let preds = self.nodes[to].pred_start + u32::from(to == entry);
-            if (preds > 1) & (self.succ_count(from) > 1) {
-                return Err(Error::CriticalEdge { from, to });
+        let nodes = self.nodes.as_slice();
+        for (node, next) in nodes.iter().zip(&nodes[1..]) {
+            if next.succ_start - node.succ_start < 2 {
+                continue;
+            }
+            for &EdgeData { from, to } in &self.edges.as_slice()[node.succ_start as usize..next.succ_start as usize] {
+                let preds = nodes[to.index()].pred_start + u32::from(to == entry);
+                if preds > 1 {
+                    return Err(Error::CriticalEdge { from, to });
+                }
             }
         }
         Ok(())
@@ -311,6 +317,12 @@ impl Graph {
     #[inline]
     pub(crate) fn num_back_edges(&self, block: Block) -> u32 {
         self.nodes[block].back_edges
+    }
+
+    /// How many edges lead to each block with reverse postorder.
+    pub(crate) fn forward_pred_counts(&self) -> impl Iterator<Item = u32> {
+        let nodes = self.nodes.as_slice();
+        nodes.iter().zip(&nodes[1..]).map(|(node, next)| next.pred_start - node.pred_start - node.back_edges)
     }
 }
 

@@ -76,8 +76,8 @@ impl Order {
                 }
             }
         } else {
-            for block in graph.blocks() {
-                self.pending[block].held = graph.pred_edges(block).len() as u32 - graph.num_back_edges(block);
+            for (pending, preds) in self.pending.as_mut_slice().iter_mut().zip(graph.forward_pred_counts()) {
+                pending.held = preds;
             }
         }
         self.push(loops, graph.entry());
@@ -96,31 +96,37 @@ impl Order {
 
     /// Places the blocks on the stacks, and those that become ready by that, until there are none.
     fn place_ready(&mut self, graph: &Graph, loops: &Loops) {
+        let is_reducible = !loops.any_irreducible();
+        let Self { order, position, spans, pending } = self;
+        let (position, pending) = (position.as_mut_slice(), pending.as_mut_slice());
         let mut open = Loop::ROOT;
         loop {
-            let block = self.spans[open].ready;
+            let block = spans[open].ready;
             if block.is_invalid() {
                 if open == Loop::ROOT {
                     return;
                 }
-                self.spans[open].last = self.order.len() as u32 - 1;
+                spans[open].last = order.len() as u32 - 1;
                 open = loops.parent(open);
                 continue;
             }
-            self.spans[open].ready = self.pending[block].next;
-            self.position[block] = self.order.len() as u32;
-            self.order.push(block);
+            spans[open].ready = pending[block.index()].next;
+            let at = order.len() as u32;
+            position[block.index()] = at;
+            order.push(block);
             let inner = loops.block_loop(block);
             if inner != open {
-                self.spans[inner].first = self.position[block];
+                spans[inner].first = at;
                 open = inner;
             }
+            let number = graph.rpo_number(block);
             for to in graph.succs(block).rev() {
-                if graph.rpo_number(block) < graph.rpo_number(to) {
-                    let held = held_back(loops, block, to);
-                    self.pending[held].held -= 1;
-                    if self.pending[held].held == 0 {
-                        self.push(loops, held);
+                if number < graph.rpo_number(to) {
+                    let block = if is_reducible { to } else { held_back(loops, block, to) };
+                    let waiting = &mut pending[block.index()];
+                    waiting.held -= 1;
+                    if waiting.held == 0 {
+                        waiting.next = core::mem::replace(&mut spans[waits_for(loops, block)].ready, block);
                     }
                 }
             }
@@ -128,13 +134,8 @@ impl Order {
     }
 
     /// Puts a block that nothing holds back on its stack.
-    #[inline]
     fn push(&mut self, loops: &Loops, block: Block) {
-        let mut of = loops.block_loop(block);
-        if loops.header(of) == block {
-            of = loops.parent(of);
-        }
-        self.pending[block].next = core::mem::replace(&mut self.spans[of].ready, block);
+        self.pending[block].next = core::mem::replace(&mut self.spans[waits_for(loops, block)].ready, block);
     }
 
     /// Every block.
@@ -212,12 +213,19 @@ impl Order {
     }
 }
 
+/// The loop on whose stack a block waits when nothing holds it back.
+#[inline]
+fn waits_for(loops: &Loops, block: Block) -> Loop {
+    let of = loops.block_loop(block);
+    if loops.header(of) == block { loops.parent(of) } else { of }
+}
+
 /// The block that an edge, going with reverse postorder, holds back: its target, or the header of the outermost loop
 /// that it enters.
 #[inline]
 fn held_back(loops: &Loops, from: Block, to: Block) -> Block {
     let (outside, inside) = (loops.block_loop(from), loops.block_loop(to));
-    if !loops.any_irreducible() || outside == inside {
+    if outside == inside {
         return to;
     }
     let common = loops.nearest_common(outside, inside);

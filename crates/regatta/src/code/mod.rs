@@ -217,6 +217,8 @@ pub(crate) struct Code {
     arg_start: TypedVec<Edge, u32>,
     edges_with_args: Vec<Edge>,
     by_code_order: Vec<Block>,
+    /// Does the block call?
+    has_call: TypedVec<Block, bool>,
     recent_clobbers: [(PRegSet, ClobberSet); 2],
 }
 
@@ -310,10 +312,9 @@ impl Code {
 
     /// What a block does that says how likely control comes there. `func` is the function that this was filled with.
     pub(crate) fn nature(&self, func: &impl Function, graph: &Graph, block: Block) -> Nature {
-        let (first, end) = (graph.first(block).0, graph.end(block).0);
-        if graph.succ_count(block) == 0 && !func.is_ret(Inst(end - 1)) {
+        if graph.succ_count(block) == 0 && !func.is_ret(graph.end(block).prev()) {
             Nature::Traps
-        } else if (first..end).any(|inst| self.insts[Inst(inst)].flags() & flag::CALL != 0) {
+        } else if self.has_call[block] {
             Nature::Calls
         } else {
             Nature::Plain

@@ -15,6 +15,7 @@ use crate::cfg::Graph;
 use crate::ir::entity::EntityIndex;
 use crate::ir::{Block, Function, Inst, Machine, Operand, PRegSet, PerClass, RegClass, VReg};
 use crate::limits;
+use core::ops::Range;
 
 /// For how many operands or values more, at least, room is made when they run out of it.
 const ROOM: usize = 32;
@@ -28,6 +29,7 @@ impl Code {
     /// Reads `func`.
     pub(crate) fn run(&mut self, func: &impl Function, machine: &Machine, graph: &Graph) -> Result<(), Error> {
         self.clear(func, machine);
+        self.has_call.reset(graph.num_blocks(), false);
         self.order_blocks(func, graph)?;
         // (Out of the way, so that instructions are gone along without looking up each.)
         let mut insts = core::mem::take(&mut self.insts);
@@ -77,7 +79,7 @@ impl Code {
                 let clobbers = func.inst_clobbers(inst);
                 if !clobbers.is_empty_all() {
                     set = self.clobber_set(clobbers)?;
-                    flags |= self.overwrite(machine, first, next, set, flags);
+                    flags |= self.overwrite(machine, block, first..next, set, flags);
                 }
                 *info = InstInfo::new(OpIndex::from_index(first), set, flags);
             }
@@ -201,10 +203,10 @@ impl Code {
         Error::MultipleDefs { vreg, inst: Some(inst) }
     }
 
-    /// The instruction whose operands are those from `first` to `end` clobbers registers. Returns what that adds to its flags.
+    /// An instruction of `block` with these operands clobbers registers. Returns what that adds to its other flags.
     #[inline(never)]
-    fn overwrite(&mut self, machine: &Machine, first: usize, end: usize, set: ClobberSet, others: u8) -> u8 {
-        let ops = &self.ops.as_slice()[first..end];
+    fn overwrite(&mut self, machine: &Machine, block: Block, ops: Range<usize>, set: ClobberSet, others: u8) -> u8 {
+        let ops = &self.ops.as_slice()[ops];
         let masks = self.clobber_sets[set];
         let mut flags = flag::KILLS | hard_together(flag::KILLS | others);
         if crowded(machine, ops, masks) {
@@ -213,6 +215,7 @@ impl Code {
         // A division spoils two registers, a call most of them.
         if masks.iter().map(|m| m.count_ones()).sum::<u32>() > 4 {
             flags |= flag::CALL;
+            self.has_call[block] = true;
             for (survivors, mask) in self.survivors.iter_mut().zip(masks) {
                 *survivors &= !mask;
             }
