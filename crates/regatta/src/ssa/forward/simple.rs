@@ -9,6 +9,7 @@ use super::registers::{bit, lowest, preg};
 use super::{Forward, Input};
 use crate::code::{Op, REUSED, Want, flag};
 use crate::ir::{PerClass, RegClass};
+use crate::live::DEAD;
 use crate::output::Allocation;
 
 impl Forward {
@@ -126,16 +127,54 @@ impl Forward {
     /// The same, where a definition reuses a use's register.
     #[inline(never)]
     fn simple_reuse(&mut self, on: &Input<'_>, ops: &[Op], places: &mut [Allocation]) -> Result<(), RegClass> {
-        let mut claims = Claims::default();
-        for (op, place) in ops.iter().zip(places.iter_mut()) {
+        let mut read = [0; 3];
+        // (With more than one, the instruction would not be simple.)
+        let (mut defs, mut at) = (0, 0);
+        for (k, (op, place)) in ops.iter().zip(places.iter_mut()).enumerate() {
             if op.is_use() {
                 // What dies here may be about to become a definition's: it is not forgotten yet.
-                self.simple_use(on, op, place, &mut claims.read, false)?;
-                if op.role & REUSED != 0 {
-                    claims.reused[op.class()] |= bit(place.index() as u8 & 63);
-                }
+                self.simple_use(on, op, place, &mut read, false)?;
             } else if op.want == Want::Ignored {
                 *place = ignored(*op);
+            } else {
+                defs += 1;
+                at = if op.want == Want::Reuse { k } else { at };
+            }
+        }
+        let def = ops[at];
+        let class = def.class();
+        let input = ops[usize::from(def.reg)].value;
+        let mut defined = [0; 3];
+        let status = &mut self.status[input];
+        if status.next == DEAD {
+            self.regs.occupied[class] &= !status.leave_if_dead();
+            let reg = places[usize::from(def.reg)].index() as u8 & 63;
+            defined[class] = bit(reg);
+            self.define(def, class, reg, &mut places[at]);
+        } else {
+            defined = self.reuse_what_lives_on(on, ops, places, &mut read)?;
+        }
+        self.drop_dead_uses(ops);
+        if defs == 1 {
+            self.drop_if_dead(class, def.value);
+            return Ok(());
+        }
+        self.simple_defs(on, ops, places, &read, defined)
+    }
+
+    /// A definition reuses the register of a use whose value lives on. Returns which register that is.
+    #[inline(never)]
+    fn reuse_what_lives_on(
+        &mut self,
+        on: &Input<'_>,
+        ops: &[Op],
+        places: &mut [Allocation],
+        read: &mut PerClass<u64>,
+    ) -> Result<PerClass<u64>, RegClass> {
+        let mut claims = Claims { read: *read, ..Claims::default() };
+        for (op, place) in ops.iter().zip(places.iter()) {
+            if op.role & REUSED != 0 {
+                claims.reused[op.class()] |= bit(place.index() as u8 & 63);
             }
         }
         self.reuse(on, ops, 0, places, &mut claims).map_err(|stuck| match stuck {
@@ -143,7 +182,7 @@ impl Forward {
             // Nothing is overwritten here that could be in the way.
             Stuck::Bad(_) => RegClass::Int,
         })?;
-        self.drop_dead_uses(ops);
-        self.simple_defs(on, ops, places, &claims.read, claims.defined)
+        *read = claims.read;
+        Ok(claims.defined)
     }
 }
