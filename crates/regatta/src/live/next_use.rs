@@ -145,10 +145,9 @@ impl NextUses {
         (&self.list[start as usize..used_end as usize], further)
     }
 
-    /// Is the value, or a parameter that it becomes, live across a call?
-    #[inline(always)]
-    pub(crate) fn crosses_call(&self, value: Value) -> bool {
-        self.lives[value].crosses_call
+    /// The class of each value, as an index, and whether it, or a parameter that it becomes, is live across a call.
+    pub(crate) fn classes_and_crossing(&self) -> impl ExactSizeIterator<Item = (u8, bool)> {
+        self.lives.as_slice().iter().map(|life| (life.class, life.crosses_call))
     }
 
     /// How often the blocks are executed that use the value but did not make it: how often it might have to be loaded.

@@ -46,7 +46,7 @@ pub(crate) use state::{InReg, Loc, LocalMove};
 
 use crate::Error;
 use crate::cfg::{FlowGraph, Loop};
-use crate::code::{Code, Op, OpIndex, Value, ValueDef};
+use crate::code::{Code, Op, OpIndex, Value};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
 use crate::live::{LookAhead, LoopLiveness, NextUses};
@@ -232,8 +232,7 @@ impl Forward {
         self.in_regs = (0, 0);
         self.visit = 0;
         self.status.clear();
-        let of = |(value, def): (Value, &ValueDef)| Status::new(def.class as u8, on.next_uses.crosses_call(value));
-        self.status.extend(on.code.values.iter().map(of));
+        self.status.extend(on.next_uses.classes_and_crossing().map(|(class, crosses)| Status::new(class, crosses)));
         self.round_loop_saved.clear();
         self.open_loops.clear();
         self.becomes_over.reset(values, -1.0);
