@@ -78,7 +78,7 @@ pub(crate) struct Graph {
     rpo: Vec<Block>,
     num_reachable: u32,
     has_back_edges: bool,
-    /// The path from a root to the block that the search is at, each with the next edge to follow.
+    /// The path from a root to the parent of the block that the search is at, each with the next edge to follow.
     path: Vec<(Block, u32)>,
 }
 

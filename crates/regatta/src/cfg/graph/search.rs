@@ -1,7 +1,7 @@
 //! The depth-first search, and the lists of predecessors, which depend on it: what cannot be reached leaves no trace in
 //! those of what can.
 
-use super::{Edge, EdgeData, Graph};
+use super::{Edge, EdgeData, Graph, Node};
 use crate::ir::Block;
 
 impl Graph {
@@ -35,28 +35,33 @@ impl Graph {
 
     /// Searches what can be reached from `root` and has not been met; appends to the preorder and to the postorder.
     fn search(&mut self, root: Block) {
-        self.enter(root, Block::invalid());
-        while let Some(&mut (block, ref mut next)) = self.path.last_mut() {
-            if *next == self.nodes[block.next()].succ_start {
-                self.rpo.push(block);
-                self.path.pop();
+        let Self { edges, preorder, rpo, path, .. } = self;
+        let (nodes, edges) = (self.nodes.as_mut_slice(), edges.as_slice());
+        // The search is at `block`, whose edges from `next` to `end` are still to be followed; the path to it is that of its parents.
+        let mut enter = |nodes: &mut [Node], block: Block, parent: Block| {
+            let node = &mut nodes[block.index()];
+            (node.preorder, node.parent) = (preorder.len() as u32, parent);
+            preorder.push(block);
+            (node.succ_start, nodes[block.index() + 1].succ_start)
+        };
+        let mut block = root;
+        let (mut next, mut end) = enter(nodes, root, Block::invalid());
+        loop {
+            if next == end {
+                rpo.push(block);
+                let Some(parent) = path.pop() else { break };
+                (block, next) = parent;
+                end = nodes[block.index() + 1].succ_start;
                 continue;
             }
-            let to = self.edges[Edge(*next)].to;
-            *next += 1;
-            if self.nodes[to].preorder == u32::MAX {
-                self.enter(to, block);
+            let to = edges[next as usize].to;
+            next += 1;
+            if nodes[to.index()].preorder == u32::MAX {
+                path.push((block, next));
+                (next, end) = enter(nodes, to, block);
+                block = to;
             }
         }
-    }
-
-    #[inline]
-    fn enter(&mut self, block: Block, parent: Block) {
-        let node = &mut self.nodes[block];
-        node.preorder = self.preorder.len() as u32;
-        node.parent = parent;
-        self.preorder.push(block);
-        self.path.push((block, node.succ_start));
     }
 
     /// Sorts the edges by target, leaving out those from unreachable to reachable blocks.
