@@ -16,6 +16,7 @@
 mod fold;
 mod forms;
 mod names;
+mod params;
 mod read;
 
 pub(crate) use fold::Fold;

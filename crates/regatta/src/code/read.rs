@@ -1,6 +1,6 @@
 //! Reading the client's function.
 //!
-//! One walk over the instructions, in the order of the code, then one over the edges. The loop over an instruction's operands is where
+//! One walk over the instructions, in the order of the code, then one over the edges ([`super::params`]). The loop over an instruction's operands is where
 //! the time goes, and a function of its own ([`pack`]) so that what it needs fits into the machine's registers: it looks up the
 //! operand's form ([`super::forms`]) and value ([`super::names`]) and stores both. What is rare it only takes note of, and a second
 //! look sees to it.
@@ -268,7 +268,7 @@ impl Code {
 
     /// The value of a virtual register.
     #[inline]
-    fn value(&mut self, vreg: VReg, inst: Option<Inst>) -> Result<Value, Error> {
+    pub(super) fn value(&mut self, vreg: VReg, inst: Option<Inst>) -> Result<Value, Error> {
         let Some(value) = self.names.value(vreg.vreg(), vreg.class() as u8) else {
             return Err(self.names.no_value(vreg, inst));
         };
@@ -276,26 +276,6 @@ impl Code {
             self.make_room(0, value.index() + 1)?;
         }
         Ok(value)
-    }
-
-    fn define_params(&mut self, params: &[VReg], block: Block, graph: &Graph) -> Result<(), Error> {
-        for &vreg in params {
-            if self.names.has_no_registers(vreg.class()) {
-                return Err(Error::TooManyLiveRegs { inst: graph.first(block), class: vreg.class() });
-            }
-            self.define_param(vreg, block)?;
-        }
-        Ok(())
-    }
-
-    fn define_param(&mut self, vreg: VReg, block: Block) -> Result<(), Error> {
-        let value = self.value(vreg, None)?;
-        let def = &mut self.values[value];
-        if def.block.is_valid() {
-            return Err(Error::MultipleDefs { vreg, inst: None });
-        }
-        *def = ValueDef { block, class: vreg.class(), is_param: true, ..UNDEFINED };
-        Ok(())
     }
 
     fn clobber_set(&mut self, set: PRegSet) -> Result<ClobberSet, Error> {
@@ -310,80 +290,6 @@ impl Code {
         }
         self.recent_clobbers = [(set, index), self.recent_clobbers[0]];
         Ok(index)
-    }
-
-    /// Reads parameters and arguments by block and by edge.
-    fn params_and_args(&mut self, func: &impl Function, graph: &Graph) -> Result<(), Error> {
-        self.params.clear();
-        self.param_start.set_len(graph.num_blocks() + 1, 0);
-        let mut starts = core::mem::take(&mut self.param_start);
-        let read = self.read_params(func, starts.as_mut_slice());
-        self.param_start = starts;
-        read?;
-        if !self.params(graph.entry()).is_empty() {
-            return Err(Error::EntryParams { block: graph.entry() });
-        }
-        self.args.clear();
-        self.edges_with_args.clear();
-        self.arg_start.set_len(graph.edges().len(), 0);
-        let mut starts = core::mem::take(&mut self.arg_start);
-        let read = self.read_args(func, graph, starts.as_mut_slice());
-        self.arg_start = starts;
-        read
-    }
-
-    /// Reads parameters, and where in the list of all those of each block start.
-    fn read_params(&mut self, func: &impl Function, starts: &mut [u32]) -> Result<(), Error> {
-        let Some((end, starts)) = starts.split_last_mut() else { return Ok(()) };
-        for (block, start) in (0..).map(Block).zip(starts) {
-            *start = self.params.len() as u32;
-            for &vreg in func.block_params(block) {
-                let value = self.value(vreg, None)?;
-                self.params.push(value);
-            }
-        }
-        *end = self.params.len() as u32;
-        Ok(())
-    }
-
-    /// Reads arguments, and where in the list of all those of each edge start.
-    fn read_args(&mut self, func: &impl Function, graph: &Graph, starts: &mut [u32]) -> Result<(), Error> {
-        let (mut from, mut branch, mut successor) = (Block::invalid(), Inst::invalid(), 0);
-        for (edge, start) in graph.edges().zip(starts) {
-            let data = graph.edge(edge);
-            if data.from != from {
-                (from, branch, successor) = (data.from, graph.end(data.from).prev(), 0);
-            }
-            let args = func.branch_blockparams(from, branch, successor);
-            successor += 1;
-            let params = self.params(data.to).len();
-            if args.len() != params {
-                return Err(Error::ArgumentCount { from, to: data.to, params, args: args.len() });
-            }
-            *start = 0;
-            if !args.is_empty() {
-                *start = self.args.len() as u32;
-                self.edges_with_args.push(edge);
-                self.add_args(args, data.to, branch)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds the arguments that `branch` has for the parameters of `to`.
-    fn add_args(&mut self, args: &[VReg], to: Block, branch: Inst) -> Result<(), Error> {
-        if self.args.len() > (u32::MAX - 1) as usize - args.len() {
-            return Err(Error::TooLarge { what: "arguments of branches", limit: u32::MAX as usize - 1 });
-        }
-        let first = self.param_start[to] as usize;
-        for (param, &vreg) in (first..).zip(args) {
-            let value = self.value(vreg, Some(branch))?;
-            if self.values[self.params[param]].class != vreg.class() {
-                return Err(Error::ClassMismatch { vreg, inst: Some(branch) });
-            }
-            self.args.push(value);
-        }
-        Ok(())
     }
 
     fn all_defined(&self) -> Result<(), Error> {
@@ -446,7 +352,7 @@ fn hard_together(flags: u8) -> u8 {
 }
 
 /// A value that is used, but not defined yet.
-const UNDEFINED: ValueDef = ValueDef {
+pub(super) const UNDEFINED: ValueDef = ValueDef {
     block: Block::invalid(),
     inst: Inst::invalid(),
     class: RegClass::Int,
