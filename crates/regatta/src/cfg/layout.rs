@@ -42,6 +42,18 @@ struct Pending {
     next: Block,
 }
 
+impl Pending {
+    /// Puts `block`, which this is and which nothing holds back, on its stack.
+    #[inline]
+    fn put_on(&mut self, spans: &mut TypedVec<Loop, Span>, loops: &Loops, block: Block) {
+        let mut of = loops.block_loop(block);
+        if loops.header(of) == block {
+            of = loops.parent(of);
+        }
+        self.next = core::mem::replace(&mut spans[of].ready, block);
+    }
+}
+
 /// A loop: the stack of its blocks that are ready, and where it begins and ends.
 #[derive(Clone, Copy, Debug)]
 struct Span {
@@ -122,11 +134,11 @@ impl Order {
             let number = graph.rpo_number(block);
             for to in graph.succs(block).rev() {
                 if number < graph.rpo_number(to) {
-                    let block = if is_reducible { to } else { held_back(loops, block, to) };
-                    let waiting = &mut pending[block.index()];
+                    let held = if is_reducible { to } else { held_back(loops, block, to) };
+                    let waiting = &mut pending[held.index()];
                     waiting.held -= 1;
                     if waiting.held == 0 {
-                        waiting.next = core::mem::replace(&mut spans[waits_for(loops, block)].ready, block);
+                        waiting.put_on(spans, loops, held);
                     }
                 }
             }
@@ -135,7 +147,7 @@ impl Order {
 
     /// Puts a block that nothing holds back on its stack.
     fn push(&mut self, loops: &Loops, block: Block) {
-        self.pending[block].next = core::mem::replace(&mut self.spans[waits_for(loops, block)].ready, block);
+        self.pending[block].put_on(&mut self.spans, loops, block);
     }
 
     /// Every block.
@@ -211,13 +223,6 @@ impl Order {
         });
         placed && loops_fit && blocks_fit
     }
-}
-
-/// The loop on whose stack a block waits when nothing holds it back.
-#[inline]
-fn waits_for(loops: &Loops, block: Block) -> Loop {
-    let of = loops.block_loop(block);
-    if loops.header(of) == block { loops.parent(of) } else { of }
 }
 
 /// The block that an edge, going with reverse postorder, holds back: its target, or the header of the outermost loop

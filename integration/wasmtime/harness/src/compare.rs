@@ -4,7 +4,7 @@
 //! both; of each figure the best of all turns counts, and time is processor time. What a program prints, and its exit code, must be the same in every
 //! turn of both.
 //!
-//! A turn compiles for a second, and more than once if there is time: a program that takes a few milliseconds would be measured
+//! A turn compiles for a second (`--for`), and more than once if there is time: a program that takes a few milliseconds would be measured
 //! along with the pages of the compiler that are read from disk for the first time, and of its heap that the system hands out.
 
 use crate::args::{Algorithm, CompareArgs, Comparing};

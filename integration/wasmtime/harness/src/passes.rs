@@ -118,15 +118,22 @@ mod tests {
         })
         .expect("no errors");
         assert_eq!((turns, seen.functions), (1, 1));
-        turns = 0;
-        let (last, seen) = fastest(Duration::from_millis(2), || {
-            turns += 1;
-            drop(timing::regalloc());
-            Ok::<_, ()>(turns)
-        })
-        .expect("no errors");
-        assert!(turns > 1, "two milliseconds are enough for some turns");
-        assert_eq!((last, seen.functions), (turns, 1));
-        assert_eq!(fastest(Duration::MAX, || Err::<(), _>("no")).expect_err("an error"), "no");
+        // Without end, if it is not stopped.
+        let mut left = 3;
+        let stopped = fastest(Duration::MAX, || {
+            left -= 1;
+            if left == 0 { Err("enough") } else { Ok(()) }
+        });
+        assert_eq!((stopped.expect_err("an error"), left), ("enough", 0));
+    }
+
+    #[test]
+    fn of_each_time_the_least_counts() {
+        let cost = |compile, regalloc| Cost {
+            compile: Duration::from_millis(compile),
+            regalloc: Duration::from_millis(regalloc),
+            functions: 2,
+        };
+        assert_eq!(cost(5, 2).min(cost(4, 3)), cost(4, 2));
     }
 }

@@ -58,7 +58,7 @@ impl Forward {
         }
     }
 
-    /// Allocates the instructions of one block. (A function of its own, so that its loop has the machine's registers to itself.)
+    /// Allocates the instructions of one block.
     #[inline(always)]
     fn allocate_insts(&mut self, on: &Input<'_>, block: Block, allocs: &mut [Allocation]) -> Result<(), Error> {
         let (first, end) = (on.flow.graph.first(block), on.flow.graph.end(block));

@@ -1,8 +1,8 @@
 //! Allocating a simple instruction: early uses and late definitions in registers, and definitions that reuse a use's register.
 //!
 //! Most instructions are so. No step of [`super::inst`] but these concerns them: each use is read where it is, or brought into a
-//! register; what dies is forgotten; each definition takes a register. Only where a register is reused need more claims be kept than
-//! which registers are read and which written, so that has a function of its own.
+//! register; what dies is forgotten; each definition takes a register, or takes one over. Only where a register is reused whose value lives on
+//! need more claims be kept than which registers are read and which written: that is left to [`super::defs`].
 
 use super::inst::{Claims, Stuck, ignored};
 use super::registers::{bit, lowest, preg};
