@@ -3,6 +3,7 @@
 use crate::function::Adapter;
 use crate::listing;
 use crate::{Function, MachineEnv, Output, RegAllocError, ssa};
+use alloc::boxed::Box;
 
 /// Which allocator to run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +32,8 @@ pub struct RegallocOptions {
 pub struct Ctx {
     /// The result of the last run. It may be taken away; the next run fills another.
     pub output: Output,
-    inner: regatta::Context,
+    /// (In a box, since compilers keep this among much else, and move all of it about for every function.)
+    inner: Box<regatta::Context>,
 }
 
 /// Allocates registers for a function.

@@ -61,6 +61,11 @@ impl LoopLiveness {
         core::iter::successors(some(self.loops[of].first_inner), move |&of| some(self.loops[of].next_inner))
     }
 
+    /// Has any loop calls?
+    pub(crate) fn any_calls(&self) -> bool {
+        self.loops.keys().skip(1).any(|of| self.loops[of].has_call)
+    }
+
     /// Do more values live at once than there are registers, or more across some call than there are `survivors`?
     pub(crate) fn are_registers_scarce(&self, machine: &Machine, survivors: PerClass<u64>) -> bool {
         let whole = self.loops[Loop::ROOT];

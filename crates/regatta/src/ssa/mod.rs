@@ -84,14 +84,7 @@ impl SsaAllocator {
         let machine = Machine::new(env);
         self.flow.run(func)?;
         let careful = effort == Effort::Thorough;
-        if careful || !func.debug_value_labels().is_empty() {
-            self.flow.find_dominators();
-        }
         self.code.run(func, &machine, &self.flow.graph)?;
-        // (Only where stores go depends on it.)
-        if careful && frequencies == FrequencyModel::Estimated {
-            self.flow.estimate_frequencies(|graph, block| self.code.nature(func, graph, block));
-        }
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.next_uses.run(&mut self.code, &self.flow, &machine, careful);
         // What is live on entry to the function has a use that its definition does not reach. (A list that was cut off may hide
@@ -100,26 +93,37 @@ impl SsaAllocator {
             return Err(self.code.undefined(live.value));
         }
         self.loops.run(&self.code, &self.flow, &mut self.next_uses);
+        let is_estimated = frequencies == FrequencyModel::Estimated;
         // Where all values have room, nothing is missing at forks.
-        let looks_ahead = careful
-            && frequencies != FrequencyModel::Estimated
-            && self.loops.are_registers_scarce(&machine, self.code.survivors);
+        let looks_ahead = careful && !is_estimated && self.loops.are_registers_scarce(&machine, self.code.survivors);
         if looks_ahead {
             self.ahead.run(&self.flow, &self.next_uses);
         }
         self.code.prepare(output);
-        let input = Input {
+        let known = Known {
             code: &self.code,
-            flow: &self.flow,
             next_uses: &self.next_uses,
             loops: &self.loops,
             ahead: looks_ahead.then_some(&self.ahead),
             machine: &machine,
-            rounds: if careful { THOROUGH_ROUNDS } else { 0 },
             careful,
-            is_estimated: frequencies == FrequencyModel::Estimated,
+            is_estimated,
         };
-        self.forward.run(&input, &mut output.allocs)?;
+        // The walk asks how control comes round loops that call.
+        let are_dominators_known = careful && self.loops.any_calls();
+        if are_dominators_known {
+            self.flow.find_dominators();
+        }
+        self.forward.run(&known.with(&self.flow), &mut output.allocs)?;
+        // Otherwise, all this matters only where stores go, if there are any.
+        let stores_late = careful && !self.forward.spilled.is_empty();
+        if !are_dominators_known && (stores_late || !func.debug_value_labels().is_empty()) {
+            self.flow.find_dominators();
+        }
+        if stores_late && is_estimated {
+            self.flow.estimate_frequencies(|graph, block| self.code.nature(func, graph, block));
+        }
+        let input = known.with(&self.flow);
         self.stores.run(&input, &mut self.forward);
         self.sets.run(&input, &self.forward, &self.stores);
         if self.stores.reconsider(&input, &mut self.forward, &self.sets) {
@@ -148,6 +152,29 @@ impl SsaAllocator {
             self.debug.run(func, on, &by, self.edits.in_order(), output);
         }
         Ok(())
+    }
+}
+
+/// What the walk reads, but for the flow graph, of which more is found out behind it.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    code: &'a Code,
+    next_uses: &'a NextUses,
+    loops: &'a LoopLiveness,
+    ahead: Option<&'a LookAhead>,
+    machine: &'a Machine,
+    careful: bool,
+    is_estimated: bool,
+}
+
+impl<'a> Known<'a> {
+    fn with<'b>(self, flow: &'b FlowGraph) -> Input<'b>
+    where
+        'a: 'b,
+    {
+        let Self { code, next_uses, loops, ahead, machine, careful, is_estimated } = self;
+        let rounds = if careful { THOROUGH_ROUNDS } else { 0 };
+        Input { code, flow, next_uses, loops, ahead, machine, rounds, careful, is_estimated }
     }
 }
 

@@ -273,7 +273,7 @@ impl Stores {
     fn coldest(&self, on: &Input<'_>, forward: &Forward, value: Value) -> Block {
         let def = on.code.values[value];
         let mut coldest = (f32::INFINITY, def.block);
-        let mut at = forward.spills[value].needed_by;
+        let mut at = forward.needed_by(on, value);
         let mut steps = 0;
         while at != def.block && at.is_valid() {
             let frequency = on.flow.frequencies.best_guess(at);
@@ -300,7 +300,7 @@ impl Stores {
     fn behind_branch(&mut self, on: &Input<'_>, forward: &Forward, value: Value) -> Start {
         let def = on.code.values[value];
         let from = PReg::from_index(def.class.index() << 6 | usize::from(forward.def_reg(value)));
-        let needed_by = forward.spills[value].needed_by;
+        let needed_by = if on.careful { forward.needed_by(on, value) } else { Block::invalid() };
         let graph = &on.flow.graph;
         let dominates = |&to: &Block| on.careful && on.flow.dominators.dominates(to, needed_by);
         let only = graph.succs(def.block).find(dominates);
@@ -329,7 +329,7 @@ fn last_chance(on: &Input<'_>, forward: &Forward, value: Value, block: Block) ->
     let (mut forgotten, mut read) = (None, u32::MAX);
     for event in forward.events_of(value).filter(|event| event.block == block) {
         match event.what {
-            What::Read => read = read.min(event.pos),
+            What::Read | What::ReadOnEntry => read = read.min(event.pos),
             What::Forgotten(reg) => forgotten = Some((event.pos, reg)),
         }
     }

@@ -228,7 +228,7 @@ impl Forward {
             self.define(op, class, reg, &mut allocs[at]);
         } else {
             self.set_next_use(op);
-            self.born_in_memory(op.value, self.block, self.pos);
+            self.born_in_memory(op.value, self.pos);
             self.slot_operands.push((OpIndex::new(at), op.value));
         }
     }

@@ -40,7 +40,7 @@ impl Forward {
                 self.candidates[kept] = candidate;
                 kept += 1;
             } else if candidate.is_param {
-                self.born_in_memory(candidate.value, on.flow.loops.header(of), self.pos);
+                self.born_in_memory(candidate.value, self.pos);
             }
         }
         self.candidates.truncate(kept);

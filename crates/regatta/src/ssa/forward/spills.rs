@@ -1,9 +1,8 @@
 //! What the forward pass notes about values that need memory.
 //!
-//! Eviction emits nothing. It is a *reload* that shows that a value needs a slot: it notes the block, so that the store can later be
-//! placed where it dominates all reloads, and how far the slot must stay the value's. What happens to a value, that it is reloaded or
-//! that its last register is taken away, is listed as well, for the passes that place stores and lay out the frame. The notes are
-//! journalled, so that a loop nest can be allocated again as if for the first time.
+//! Eviction emits nothing. It is a *reload* that shows that a value needs a slot, and how far the slot must stay the value's. What happens
+//! to a value, that it is reloaded or that its last register is taken away, is listed as well, for the passes that place stores, where they
+//! dominate all reloads, and lay out the frame. The notes are journalled, so that a loop nest can be allocated again as if for the first time.
 
 use super::registers::preg;
 use super::{Forward, Input, Loc, STORE_COST};
@@ -34,8 +33,6 @@ pub(crate) const EVERYWHERE: u32 = u32::MAX - 1;
 pub(crate) struct Spill {
     /// How it gets there.
     pub(crate) memory: Memory,
-    /// The nearest common dominator of its reloads, where that matters ([`Input::careful`]); the store must dominate it.
-    pub(crate) needed_by: Block,
     /// Position of the last point at which the slot must hold it.
     pub(crate) end: u32,
 }
@@ -53,6 +50,8 @@ pub(crate) struct Event {
 pub(crate) enum What {
     /// It is read from its slot.
     Read,
+    /// It is read by the moves of the only edge into the block, at the start of the block.
+    ReadOnEntry,
     /// It is forgotten. When the instruction's turn came, it still was in this register.
     Forgotten(PReg),
 }
@@ -120,7 +119,7 @@ impl Events {
 
 impl Default for Spill {
     fn default() -> Self {
-        Self { memory: Memory::Never, needed_by: Block::invalid(), end: 0 }
+        Self { memory: Memory::Never, end: 0 }
     }
 }
 
@@ -129,20 +128,17 @@ impl Forward {
     #[inline(never)]
     pub(crate) fn note_reload(&mut self, on: &Input<'_>, value: Value, block: Block, pos: u32) {
         self.note_need(on, value, block, pos);
-        self.note_read(value, block, pos);
+        self.events.push(value, Event { block, pos, what: What::Read });
     }
 
     /// `value` is read from its slot by the moves of `edge`.
     pub(crate) fn note_reload_on_edge(&mut self, on: &Input<'_>, value: Value, edge: Edge) {
         let data = on.flow.graph.edge(edge);
         let pos = on.flow.edge_position(edge);
-        // Even if the moves are at the target, the store must come before the edge: those at the entry of a block come behind.
         self.note_need(on, value, data.from, pos);
-        self.note_read(value, if on.flow.moves_at_target(edge) { data.to } else { data.from }, pos);
-    }
-
-    fn note_read(&mut self, value: Value, block: Block, pos: u32) {
-        self.events.push(value, Event { block, pos, what: What::Read });
+        let (block, what) =
+            if on.flow.moves_at_target(edge) { (data.to, What::ReadOnEntry) } else { (data.from, What::Read) };
+        self.events.push(value, Event { block, pos, what });
     }
 
     /// Where `value` is read from its slot or forgotten; in any one block, the latest comes first. Some may not have happened in the
@@ -153,7 +149,33 @@ impl Forward {
 
     /// Where `value` is read from its slot: blocks and positions, some of them twice.
     pub(crate) fn reads_of(&self, value: Value) -> impl Iterator<Item = (Block, u32)> + '_ {
-        self.events_of(value).filter(|event| event.what == What::Read).map(|event| (event.block, event.pos))
+        let reads = self.events_of(value).filter(|event| matches!(event.what, What::Read | What::ReadOnEntry));
+        reads.map(|event| (event.block, event.pos))
+    }
+
+    /// The nearest block that dominates all reloads of `value`; its stores must dominate it.
+    pub(crate) fn needed_by(&self, on: &Input<'_>, value: Value) -> Block {
+        let def = on.code.values[value].block;
+        let mut needed_by = Block::invalid();
+        for event in self.events_of(value) {
+            let block = match event.what {
+                What::Read => event.block,
+                // The store must come before the edge: those at the start of a block come behind these moves.
+                What::ReadOnEntry => on.flow.graph.preds(event.block).next().unwrap_or(def),
+                What::Forgotten(_) => continue,
+            };
+            if needed_by.is_invalid() {
+                needed_by = block;
+            } else if needed_by != block {
+                let common = on.flow.dominators.nearest_common(needed_by, block);
+                // Blocks in different trees of the dominator forest are unreachable code; the definition will do.
+                needed_by = if common.is_valid() { common } else { def };
+            }
+            if needed_by == def {
+                break;
+            }
+        }
+        needed_by
     }
 
     /// The last register that held `value`, which is still needed, is about to be overwritten.
@@ -199,23 +221,13 @@ impl Forward {
             self.spilled.push(value);
             self.nest_cost += on.flow.frequencies.of(def) * STORE_COST;
         }
-        if !on.careful {
-            return;
-        }
-        if spill.needed_by.is_invalid() {
-            spill.needed_by = block;
-        } else if spill.needed_by != block {
-            let common = on.flow.dominators.nearest_common(spill.needed_by, block);
-            // Blocks in different trees of the dominator forest are unreachable code; the definition will do.
-            spill.needed_by = if common.is_valid() { common } else { def };
-        }
     }
 
-    /// `value` is made in its slot, at position `pos` in `block`.
-    pub(super) fn born_in_memory(&mut self, value: Value, block: Block, pos: u32) {
+    /// `value` is made in its slot, at position `pos`.
+    pub(super) fn born_in_memory(&mut self, value: Value, pos: u32) {
         self.journal(value);
         let before = self.spills[value];
-        self.spills[value] = Spill { memory: Memory::Born, needed_by: block, end: pos.max(before.end) };
+        self.spills[value] = Spill { memory: Memory::Born, end: pos.max(before.end) };
         // It may be known already: from a first try at the instruction, or from unreachable code before its definition.
         if before.memory == Memory::Never {
             self.spilled.push(value);
