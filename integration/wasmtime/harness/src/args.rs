@@ -173,6 +173,9 @@ pub(crate) struct CompareArgs {
 pub(crate) struct CountArgs {
     #[command(flatten)]
     pub(crate) comparing: Comparing,
+    /// Count what the builds execute in compiling the programs, rather than what the programs execute
+    #[arg(long, conflicts_with_all = ["functions", "keep"])]
+    pub(crate) compile: bool,
     /// Name the programs whose ratio is above this; one of them makes the exit code 1
     #[arg(long, value_name = "RATIO", default_value_t = 1.03)]
     pub(crate) limit: f64,

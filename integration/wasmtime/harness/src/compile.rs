@@ -2,7 +2,7 @@
 //!
 //! Compilation for any machine ends in an ELF image, whose symbols tell how large each function is. The time includes everything from
 //! the bytes of the module to that image: parsing, validation, translation, Cranelift, and laying out the image. It is
-//! processor time, of one thread.
+//! processor time, of one thread. (A module in text becomes bytes before that: engines are given bytes.)
 
 use crate::Answer;
 use crate::args::{CompileArgs, Compiling, Target};
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &CompileArgs) -> Result<Answer> {
 /// Compiles a module, again and again until `time` is over. What comes out is written to the file `keep`.
 fn measure(file: &Path, setup: &Setup, time: Duration, keep: Option<&Path>) -> Result<Figures> {
     let name = || file.display().to_string();
-    let bytes = std::fs::read(file).with_context(name)?;
+    let bytes = read(file).with_context(name)?;
     let engine = setup.engine()?;
     let (image, cost) = passes::fastest(time, || engine.precompile_module(&bytes)).with_context(name)?;
     if let Some(path) = keep {
@@ -75,6 +75,12 @@ fn measure(file: &Path, setup: &Setup, time: Duration, keep: Option<&Path>) -> R
         regalloc: cost.regalloc,
         code: code_size(&image).with_context(name)?,
     })
+}
+
+/// Reads a module, and translates it to bytes if it is text.
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>> {
+    let module = std::fs::read(file)?;
+    Ok(wat::parse_bytes(&module)?.into_owned())
 }
 
 /// Bytes of machine code in a compiled image: of its functions, without what fills up the pages between and behind.

@@ -6,11 +6,14 @@
 //! counts: neither Wasmtime itself nor what it does for the program when called back.
 //!
 //! What programs print, and their exit code, must be the same of both builds.
+//!
+//! With `--compile`, it is compiling that is counted, from the bytes of a module to its image, once. (Hash tables are seeded at
+//! random, so these counts do vary: in the fifth digit.)
 
 use crate::args::{Algorithm, CountArgs};
 use crate::programs::{self, Program};
 use crate::run::{self, Layout};
-use crate::{Answer, compare, table};
+use crate::{Answer, compare, passes, table};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -48,6 +51,14 @@ pub(crate) fn run(args: &CountArgs) -> Result<Answer> {
     let mut answer = Answer::Yes;
     let mut rows = Vec::new();
     for program in &programs {
+        if args.compile {
+            let count =
+                |build: &Path| count_compiling(&place, build, program).with_context(|| build.display().to_string());
+            let both = || -> Result<_> { Ok((count(&stock)?, count(&ours)?)) };
+            let (stock, ours) = both().with_context(|| program.name.clone())?;
+            rows.push((program.name.as_str(), stock, ours));
+            continue;
+        }
         let Some(given) = &program.run else { continue };
         let count = |build: &Path, label: &str| {
             count(&place, build, label, program, given).with_context(|| build.display().to_string())
@@ -107,6 +118,30 @@ fn count(place: &Place, build: &Path, label: &str, program: &Program, given: &[S
     let all = costs.values().sum();
     ensure!(all > 0, "none of the program's instructions were counted");
     Ok(Counted { all, functions: by_function(&costs, &layout), printed: (output.stdout, figures.exit) })
+}
+
+/// Compiles a program with one build, and counts what that executes.
+fn count_compiling(place: &Place, build: &Path, program: &Program) -> Result<u64> {
+    let counts = place.scratch.join("counts");
+    let mut command = Command::new("valgrind");
+    command.args(["--quiet", "--tool=callgrind", "--smc-check=none"]).arg(option("--callgrind-out-file=", &counts));
+    command.arg(option("--toggle-collect=", Path::new(passes::COMPILING)));
+    command.arg(build).args(["compile", "--valgrind", "--algorithm", &place.algorithm.to_string()]);
+    std::fs::write(&counts, [])?;
+    succeed(command.arg(&program.file), place).context("valgrind, which counts the instructions")?;
+    total(BufReader::new(std::fs::File::open(&counts)?))
+}
+
+/// What Callgrind has counted in all, which it says in a line of its own.
+fn total(lines: impl BufRead) -> Result<u64> {
+    for line in lines.lines() {
+        if let Some(total) = line?.strip_prefix("totals: ") {
+            let total = total.trim().parse()?;
+            ensure!(total > 0, "Callgrind has not found the function that compiles");
+            return Ok(total);
+        }
+    }
+    Err(format_err!("Callgrind has not said what it counted"))
 }
 
 /// An option with a file behind it.
@@ -221,6 +256,13 @@ mod tests {
         let sums = by_function(&costs, &layout());
         let expected = [("f", 6), ("g", 3), ("trampolines", 5)].map(|(name, count)| (name.to_owned(), count));
         assert_eq!(sums, HashMap::from(expected));
+    }
+
+    #[test]
+    fn the_total_is_what_was_counted() {
+        assert_eq!(total(&b"events: Ir\n\nfn=f\n0x2000 2\n\ntotals: 17\n"[..]).expect("a total"), 17);
+        assert!(total(&b"events: Ir\n\ntotals: 0\n"[..]).is_err());
+        assert!(total(&b"events: Ir\n"[..]).is_err());
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod wasi;
 use crate::Answer;
 use crate::args::{Compiling, RunArgs};
 use crate::engine::Setup;
-use crate::passes;
+use crate::{compile, passes};
 use cpu_time::ProcessTime;
 use emscripten::Names;
 use serde::{Deserialize, Serialize};
@@ -130,7 +130,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
             passes::fastest(Duration::ZERO, || load(&engine, &bytes))
         }
         None => {
-            let bytes = std::fs::read(&args.file).with_context(|| name.clone())?;
+            let bytes = compile::read(&args.file).with_context(|| name.clone())?;
             passes::fastest(Duration::from_millis(repeat_for), || Module::new(&engine, &bytes))
         }
     }
