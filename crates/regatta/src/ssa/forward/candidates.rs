@@ -60,6 +60,23 @@ impl Candidate {
         }
     }
 
+    /// A value that predecessor number `pred` is the first to have in a register, one of `regs`.
+    #[inline(always)]
+    pub(super) fn first_in(pred: u32, value: Value, next_use: u32, regs: u64, frequency: f32) -> Self {
+        Self {
+            in_all: regs,
+            in_some: regs,
+            in_most: regs,
+            lead: frequency,
+            preds: 1,
+            frequency,
+            last: pred,
+            in_last: regs,
+            in_all_before: !0,
+            ..Self::new(value, next_use, false)
+        }
+    }
+
     /// In predecessor number `pred`, counted from 1, it is in one of the registers `regs`, or in none. A predecessor may be heard of
     /// several times, register by register.
     #[inline]
@@ -133,6 +150,19 @@ mod tests {
         assert_eq!(candidate(&[(1, 1.0), (2, 1.0)]).in_most, 1);
         // Blocks that are never executed say something as well.
         assert_eq!(candidate(&[(1, 0.0), (2, 0.0)]).in_most, 1);
+    }
+
+    #[test]
+    fn the_first_is_like_any() {
+        let mut added = Candidate::new(Value::new(3), 7, false);
+        let mut first = Candidate::first_in(2, Value::new(3), 7, 0b10, 4.0);
+        for (pred, regs) in [(2, 0b10), (2, 0b100), (3, 0b100), (4, 0b1)] {
+            added.add_pred(pred, regs, 4.0);
+            if (pred, regs) != (2, 0b10) {
+                first.add_pred(pred, regs, 4.0);
+            }
+            assert_eq!(alloc::format!("{added:?}"), alloc::format!("{first:?}"));
+        }
     }
 
     #[test]

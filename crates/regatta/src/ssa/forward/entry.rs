@@ -166,6 +166,7 @@ impl Forward {
             if next_use == DEAD {
                 continue;
             }
+            let regs = bit(reg.hw_enc() as u8);
             if status.candidate_of == NO_CANDIDATE {
                 if next_use >= least {
                     continue;
@@ -176,12 +177,13 @@ impl Forward {
                     continue;
                 }
                 status.candidate_of = candidates.len() as u32;
-                candidates.push(Candidate::new(value, next_use, false));
+                candidates.push(Candidate::first_in(number, value, next_use, regs, frequency));
+                continue;
             }
             let candidate = &mut candidates[status.candidate_of as usize];
             // Parameters are what their arguments are.
             if !candidate.is_param {
-                candidate.add_pred(number, bit(reg.hw_enc() as u8), frequency);
+                candidate.add_pred(number, regs, frequency);
             }
         }
     }
@@ -217,23 +219,27 @@ impl Forward {
         }
         let mut kept = 0;
         for index in 0..self.candidates.len() {
-            let candidate = self.candidates[index];
-            let class = self.class(candidate.value);
+            // (All of it is copied only if one before it was not kept, which is rare.)
+            let candidate = &self.candidates[index];
+            let Candidate { value, is_param, .. } = *candidate;
+            let class = self.class(value);
             let mut stays = room[class] > 0;
             if header_of.is_none() {
-                if candidate.is_param && candidate.preds != edges {
-                    stays &= self.is_worth_loading(on, block, &candidate, in_all);
+                if is_param && candidate.preds != edges {
+                    stays &= self.is_worth_loading(on, block, candidate, in_all);
                 }
-            } else if candidate.next_use >= beyond_loop && (candidate.is_idle || !candidate.is_param) {
+            } else if candidate.next_use >= beyond_loop && (candidate.is_idle || !is_param) {
                 stays &= through[class] > 0 && (candidate.is_idle || candidate.preds == edges);
                 through[class] -= i32::from(stays);
             }
             if stays {
                 room[class] -= 1;
-                self.candidates[kept] = candidate;
+                if kept != index {
+                    self.candidates[kept] = self.candidates[index];
+                }
                 kept += 1;
-            } else if candidate.is_param {
-                self.born_in_memory(candidate.value, self.pos);
+            } else if is_param {
+                self.born_in_memory(value, self.pos);
             }
         }
         self.candidates.truncate(kept);

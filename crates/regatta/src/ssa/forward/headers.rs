@@ -33,17 +33,17 @@ impl Forward {
         for index in first..end {
             self.excluded_at[self.feedback.excluded_value(index)] = of;
         }
-        let mut kept = 0;
-        for index in 0..self.candidates.len() {
-            let candidate = self.candidates[index];
-            if self.excluded_at[candidate.value] != of {
-                self.candidates[kept] = candidate;
-                kept += 1;
-            } else if candidate.is_param {
-                self.born_in_memory(candidate.value, self.pos);
-            }
+        if first < end {
+            let mut candidates = core::mem::take(&mut self.candidates);
+            candidates.retain(|candidate| {
+                let is_excluded = self.excluded_at[candidate.value] == of;
+                if is_excluded && candidate.is_param {
+                    self.born_in_memory(candidate.value, self.pos);
+                }
+                !is_excluded
+            });
+            self.candidates = candidates;
         }
-        self.candidates.truncate(kept);
         for candidate in &self.candidates {
             self.status[candidate.value].candidate_of = 0;
         }
