@@ -10,7 +10,7 @@
 //!
 //! | pass | finds |
 //! |---|---|
-//! | [`FlowGraph`] | dominators, loops, an order of the blocks that keeps loops together |
+//! | [`FlowGraph`] | loops, an order of the blocks that keeps loops together; dominators, where they are asked for |
 //! | [`Code`] | the function, flattened |
 //! | [`Fold`] | block parameters that are other names of a value |
 //! | [`NextUses`] | for each block, what is live and how far away its next use is; which registers values would like |

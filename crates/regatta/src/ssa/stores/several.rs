@@ -30,7 +30,7 @@ const STEPS: usize = 4;
 /// Several stores must cost less than this part of what one does: each also takes up room in the code.
 const WORTH_IT: f32 = 0.8;
 
-/// One store that is executed less often is good enough. (Two thirds of the blocks that would be looked at lie below, and 0.02 % of the gain.)
+/// One store that is executed less often is good enough. (A third of the blocks that would be looked at are for such values, and 0.02 % of the gain.)
 const RARE: f32 = 0.05;
 
 const NONE: u32 = u32::MAX;
