@@ -9,6 +9,9 @@
 //! is in a register when it starts, or the sum of the cheapest ways below. Whether the whole comes cheaper than the one store, the
 //! definition's block tells.
 //!
+//! Mostly it does not, and that mostly shows early: a read that can be seen to by no store that is cheap enough, since no block above it is,
+//! ends the search.
+//!
 //! Where frequencies are no more than the depth of loops, blocks between which no loop begins or ends count the same, and there is
 //! nothing to gain.
 //!
@@ -30,7 +33,8 @@ const STEPS: usize = 4;
 /// Several stores must cost less than this part of what one does: each also takes up room in the code.
 const WORTH_IT: f32 = 0.8;
 
-/// One store that is executed less often is good enough. (A third of the blocks that would be looked at are for such values, and 0.02 % of the gain.)
+/// One store that is executed less often than this, for each time that the function is entered, is good enough. (A third of the blocks that
+/// would be looked at are for such values, and 0.02 % of the gain.)
 const RARE: f32 = 0.05;
 
 const NONE: u32 = u32::MAX;
@@ -65,6 +69,8 @@ pub(super) struct Several {
     /// What the stores there cost.
     pub(super) cost: f32,
     steps_left: usize,
+    /// What is executed less often is rare: see [`RARE`].
+    rare: f32,
 }
 
 impl Several {
@@ -75,6 +81,7 @@ impl Several {
         }
         let blocks = on.flow.graph.num_blocks();
         self.node_of.reset(blocks, NONE);
+        self.rare = RARE * on.flow.frequencies.best_guess(on.flow.graph.entry());
         self.steps_left = STEPS * (blocks + on.code.insts.len());
     }
 
@@ -82,7 +89,10 @@ impl Several {
     pub(super) fn run(&mut self, on: &Input<'_>, forward: &Forward, value: Value, single: f32) -> bool {
         self.chosen.clear();
         let def = on.code.values[value];
-        if on.flow.frequencies.is_by_depth() || single < RARE || def.on_branch || !on.flow.graph.is_reachable(def.block)
+        if on.flow.frequencies.is_by_depth()
+            || single < self.rare
+            || def.on_branch
+            || !on.flow.graph.is_reachable(def.block)
         {
             return false;
         }
