@@ -47,7 +47,7 @@ pub(crate) const COMPILING: &str = "wasmtime_harness::passes::compiling*";
 /// Runs `compile`; see [`COMPILING`].
 #[inline(never)]
 fn compiling<T>(compile: impl FnOnce() -> T) -> T {
-    // (A call in its place would let the optimizer make one function of both.)
+    // (What is handed on as it is could be returned by a jump to `compile`, and Callgrind would miss where this ends.)
     std::hint::black_box(compile())
 }
 
