@@ -77,6 +77,17 @@ impl Candidate {
         }
     }
 
+    /// A value that all `preds` predecessors have in the registers `regs`.
+    pub(super) fn agreed(preds: u32, value: Value, next_use: u32, regs: u64) -> Self {
+        Self { in_all: regs, in_some: regs, in_most: regs, preds, ..Self::new(value, next_use, false) }
+    }
+
+    /// What it is sorted by, the first to be kept first.
+    #[inline(always)]
+    pub(super) fn order(&self) -> u64 {
+        u64::from(self.rank) << 32 | u64::from(self.value.0)
+    }
+
     /// In predecessor number `pred`, counted from 1, it is in one of the registers `regs`, or in none. A predecessor may be heard of
     /// several times, register by register.
     #[inline]

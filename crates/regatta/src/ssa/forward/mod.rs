@@ -26,14 +26,17 @@
 //! each block boundary in time proportional to the registers and to the lists of `live`, both bounded. With feedback, a few times that for
 //! code in loops.
 
+mod agreed;
 mod block;
 mod candidates;
+mod choose;
 mod defs;
 mod entry;
 mod feedback;
 mod forks;
 mod headers;
 mod inst;
+mod place;
 mod plan;
 mod registers;
 mod simple;
@@ -156,6 +159,8 @@ pub(crate) struct Forward {
     // Scratch of the steps.
     at_exit: TypedVec<Value, u64>,
     candidates: Vec<Candidate>,
+    /// So many values have registers in any case: the number of a class's.
+    fewest: usize,
     /// The candidates' numbers, each with its rank and value in one number: they are too large to be sorted themselves.
     by_rank: Vec<(u64, u32)>,
     sorted: Vec<Candidate>,
@@ -223,6 +228,8 @@ impl Forward {
         self.events.clear(if on.careful { values } else { 0 });
         self.used = [0; 3];
         self.expected = expected_registers(on);
+        let registers = on.machine.allocatable.iter().map(|mask| mask.count_ones() as usize);
+        self.fewest = registers.filter(|&count| count > 0).min().unwrap_or(0);
         self.call_ahead = (Inst::new(0), Inst::new(0));
         self.feedback_rounds = 0;
         self.states.clear();

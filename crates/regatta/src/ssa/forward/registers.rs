@@ -46,6 +46,18 @@ impl RegFile {
         self.occupied[class] |= bit(reg);
     }
 
+    /// Notes what `reg` held at some point, without occupying it.
+    #[inline(always)]
+    pub(super) fn note(&mut self, reg: PReg, value: Value) {
+        self.value[reg.index()] = value;
+    }
+
+    /// What was last noted of `reg`, or put there.
+    #[inline(always)]
+    pub(super) fn noted(&self, reg: PReg) -> Value {
+        self.value[reg.index()]
+    }
+
     #[inline(always)]
     pub(super) fn is_occupied(&self, class: usize, reg: u8) -> bool {
         self.occupied[class] >> reg & 1 != 0
