@@ -103,3 +103,37 @@ fn a_parameter_that_cannot_share_a_slot_with_its_arguments_is_stored_once() {
     );
     assert_eq!(stores, [3, 8]);
 }
+
+/// A value that is read in two unlikely blocks behind one that is executed `times` for each hundred times that the function is entered.
+fn read_in_two_blocks_behind_one(times: u32) -> String {
+    format!(
+        "machine {{ int preferred p0i-p3i, slot 1 }}
+        function {{
+        block0 freq 100.0:
+          op def v0i reg
+          branch -> block1, block5
+        block1 freq {times}.0:
+          op
+          branch -> block2, block3, block4
+        block2 freq 1.0:
+          op clobbers p0i-p3i
+          branch use v0i reg
+        block3 freq 1.0:
+          op clobbers p0i-p3i
+          branch use v0i reg
+        block4 freq {}.0:
+          ret
+        block5 freq {}.0:
+          ret
+        }}",
+        times - 2,
+        100 - times,
+    )
+}
+
+#[test]
+fn what_is_stored_seldom_is_stored_once() {
+    // Once in front of both, or before each: that is cheaper, but if the one is rare, nobody looks.
+    assert_eq!(stores(&read_in_two_blocks_behind_one(10)), [4, 6]);
+    assert_eq!(stores(&read_in_two_blocks_behind_one(4)), [3]);
+}

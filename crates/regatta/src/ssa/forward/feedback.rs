@@ -348,3 +348,57 @@ impl Forward {
         self.clear_registers();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const OUTER: Loop = Loop::new(1);
+    const INNER: Loop = Loop::new(2);
+    const START: Mark =
+        Mark { moves: 0, slot_operands: 0, states: 0, spilled: 0, events: 0, journal: 0, lost: 0, used: [0; 3] };
+
+    /// What has been lost, for a function of two loops that so far leave nothing out.
+    fn after(lost: &[(Loop, u32, f32)]) -> Feedback {
+        let mut feedback = Feedback::default();
+        feedback.plans.reset(3, Plan::default());
+        lost.iter().for_each(|&(of, value, frequency)| feedback.lose(of, Value::new(value as usize), frequency));
+        feedback
+    }
+
+    /// What the outer loop learns if it costs so much and has so many instructions; its header is executed eight times.
+    fn learnt(mut feedback: Feedback, cost: f32, insts: u32) -> Option<Vec<usize>> {
+        let (start, end) = feedback.learn(OUTER, 8.0, &START, cost, insts)?;
+        Some((start..end).map(|number| feedback.excluded_value(number as usize).index()).collect())
+    }
+
+    #[test]
+    fn it_learns_if_what_was_lost_is_worth_the_work() {
+        let lost = [(OUTER, 5, 8.0)];
+        let in_all = 8.0 * RELOAD_COST;
+        let limit = in_all * in_all / (WORTH * 10.0);
+        assert_eq!(learnt(after(&lost), 0.99 * limit, 10), Some(vec![5]));
+        assert_eq!(learnt(after(&lost), 1.01 * limit, 10), None);
+        // Twice as many instructions make twice the work.
+        assert_eq!(learnt(after(&lost), 0.99 * limit, 20), None);
+        assert_eq!(learnt(after(&lost), 0.49 * limit, 20), Some(vec![5]));
+        assert_eq!(learnt(after(&[]), 0.0, 10), None);
+    }
+
+    #[test]
+    fn a_loop_learns_from_what_it_lost_itself() {
+        assert_eq!(learnt(after(&[(INNER, 5, 8.0), (OUTER, 6, 8.0)]), 1.0, 10), Some(vec![6]));
+        assert_eq!(learnt(after(&[(INNER, 5, 8.0)]), 1.0, 10), None);
+        // Nor from what was lost before it was entered.
+        let mut feedback = after(&[(OUTER, 5, 8.0)]);
+        assert_eq!(feedback.learn(OUTER, 8.0, &Mark { lost: 1, ..START }, 1.0, 10), None);
+    }
+
+    #[test]
+    fn what_is_lost_less_often_than_the_header_holds_it_stays() {
+        // Value 5 is lost on two back edges, which come to as much as the header.
+        let lost = [(OUTER, 5, 4.0), (OUTER, 6, 7.0), (OUTER, 5, 4.0)];
+        assert_eq!(learnt(after(&lost), 1.0, 10), Some(vec![5]));
+    }
+}
