@@ -166,6 +166,16 @@ fn print(rows: &[(String, [Best; 2])], markdown: bool) {
     }
     table::add(&mut table, cells);
     println!("{table}");
+    let rests: Option<Vec<f64>> = rows.iter().map(|(_, [stock, ours])| without_allocation(stock, ours)).collect();
+    if let Some(mean) = rests.and_then(|rests| geometric_mean(&rests)) {
+        println!("\nIf allocating took ours no time, compiling would take it {mean:.3}.");
+    }
+}
+
+/// The ratio of compile times if the second build did not have to allocate registers, but for the rest did what it does.
+fn without_allocation(stock: &Best, ours: &Best) -> Option<f64> {
+    let rest = ours.compile?.checked_sub(ours.regalloc?)?;
+    Some(rest.as_secs_f64() / stock.compile?.as_secs_f64())
 }
 
 /// The geometric mean; none of nothing.
@@ -182,6 +192,17 @@ mod tests {
     fn the_mean_is_geometric() {
         assert_eq!(geometric_mean(&[]), None);
         assert!((geometric_mean(&[0.5, 2.0]).expect("a mean") - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn without_allocation_the_rest_is_left() {
+        let best = |compile, regalloc| Best {
+            compile: Some(Duration::from_millis(compile)),
+            regalloc: Some(Duration::from_millis(regalloc)),
+            ..Best::default()
+        };
+        assert_eq!(without_allocation(&best(100, 40), &best(70, 10)), Some(0.6));
+        assert_eq!(without_allocation(&Best::default(), &best(70, 10)), None);
     }
 
     #[test]

@@ -3,14 +3,15 @@
 //! Cranelift announces each of its passes to a profiler of the thread. Wasmtime empties the profiler that comes with
 //! Cranelift after every function; so this one is put in its place, which adds up until it is asked.
 //!
-//! Time is processor time. There is one thread, so it is what a clock would show if nothing else ran on the machine.
+//! Time is processor time. There is one thread, so it is what a clock would show if nothing else ran on the machine. That of allocations is
+//! what the clock shows: asking for processor time takes ten times as long, and a small function is allocated in seven microseconds.
 
 use cpu_time::ProcessTime;
 use cranelift_codegen::timing::{Pass, Profiler, set_thread_profiler};
 use std::any::Any;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the passes of interest have taken so far.
 #[derive(Debug, Default)]
@@ -83,7 +84,7 @@ struct Accumulator(Rc<Clock>);
 impl Profiler for Accumulator {
     fn start_pass(&self, pass: Pass) -> Box<dyn Any> {
         match pass {
-            Pass::regalloc => Box::new(Running { clock: self.0.clone(), since: ProcessTime::now() }),
+            Pass::regalloc => Box::new(Running { clock: self.0.clone(), since: Instant::now() }),
             _ => Box::new(()),
         }
     }
@@ -92,7 +93,7 @@ impl Profiler for Accumulator {
 /// An allocation under way; it ends when this is dropped.
 struct Running {
     clock: Rc<Clock>,
-    since: ProcessTime,
+    since: Instant,
 }
 
 impl Drop for Running {

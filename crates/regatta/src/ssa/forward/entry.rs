@@ -93,6 +93,8 @@ impl Forward {
 
     /// Puts the registers at the end of `from` into `at_exit`, by value.
     pub(super) fn load_exit(&mut self, from: Block) {
+        // (Few functions need it.)
+        self.at_exit.make_longer(self.status.len(), 0);
         let (start, end) = self.bounds[from].exit;
         for index in start as usize..end as usize {
             let InReg { value, reg } = self.states[index];

@@ -246,8 +246,9 @@ impl Forward {
         self.feedback.clear(on);
         self.journal.clear();
         self.nest_cost = 0.0;
-        self.excluded_at.make_longer(values, Loop::invalid());
-        self.at_exit.make_longer(values, 0);
+        if on.flow.loops.num() > 1 {
+            self.excluded_at.make_longer(values, Loop::invalid());
+        }
     }
 
     /// Which parameter each value becomes: the hottest edge decides, and of equally hot ones the last back edge, else the first.
