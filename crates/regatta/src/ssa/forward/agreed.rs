@@ -29,18 +29,18 @@ impl Forward {
             let (start, end) = bounds[block].exit;
             &states[start as usize..end as usize]
         };
-        let mut agreed = [0; 4];
+        let mut agreed = [0; 3];
         for &InReg { value, reg } in exit(first) {
             agreed[reg.class().index()] |= bit(reg.hw_enc() as u8);
             regs.note(reg, value);
         }
         for other in ways {
-            let mut same = [0; 4];
+            let mut same = [0; 3];
             for &InReg { value, reg } in exit(other) {
                 let is_same = regs.noted(reg) == value;
                 same[reg.class().index()] |= select_unpredictable(is_same, bit(reg.hw_enc() as u8), 0);
             }
-            (0..3).for_each(|c| agreed[c] &= same[c]);
+            CLASSES.for_each(|c| agreed[c] &= same[c]);
         }
         let all = agreed.iter().map(|mask| mask.count_ones()).sum::<u32>();
         let mut copies = false;

@@ -7,9 +7,9 @@
 //!   reload, which finds it in no register, notes that it needs a slot (`spills`), and the store is placed when all reloads are
 //!   known. The victim is a spare copy, else the value with the farthest next use (Belady's MIN), of about equal ones one that
 //!   is in memory already.
-//! - **Block entries** (`entry`, `headers`). At a join, the values stay in registers that all predecessors have in registers. At a loop
-//!   header, the values used in the loop come first. The registers at the entry of each block and at its exit are recorded; the moves
-//!   on the edges follow from them later.
+//! - **Block entries** (`entry`, with `agreed`, `headers`, `choose`, `place`). At a join, the values stay in registers that all predecessors
+//!   have in registers. At a loop header, the values used in the loop come first. The registers at the entry of each block and at its exit
+//!   are recorded; the moves on the edges follow from them later.
 //! - **Next uses** (`block`) are positions. Those of what is live into a block, and used in it, are set when the walk comes there; a value in a
 //!   register of which the block knows nothing is needed by way of a back edge, or not at all. Nothing is reset behind the block: a
 //!   number tells on which visit a next use was set.
@@ -159,7 +159,7 @@ pub(crate) struct Forward {
     // Scratch of the steps.
     at_exit: TypedVec<Value, u64>,
     candidates: Vec<Candidate>,
-    /// So many values have registers in any case: the number of a class's.
+    /// How many registers the class has that has the fewest: so many values find room, whatever their classes.
     fewest: usize,
     /// The candidates' numbers, each with its rank and value in one number: they are too large to be sorted themselves.
     by_rank: Vec<(u64, u32)>,

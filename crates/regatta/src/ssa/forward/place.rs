@@ -11,6 +11,9 @@ impl Forward {
     /// Gives each candidate its register. Is there a predecessor that has not got one of them in a register?
     #[inline(never)]
     pub(super) fn place(&mut self, on: &Input<'_>, header_of: Option<Loop>, edges: u32) -> bool {
+        if self.candidates.is_empty() {
+            return false;
+        }
         let calls_in_loop = header_of.is_some_and(|of| on.loops.loops[of].has_call);
         let contested = header_of.map_or([0; 3], |of| on.next_uses.wishes.contested(of));
         let candidates = core::mem::take(&mut self.candidates);
