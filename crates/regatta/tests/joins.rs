@@ -1,6 +1,6 @@
 //! What is in registers behind a join.
 
-use regatta::{Algorithm, Allocation, Edit, Options, Output, check, run, text};
+use regatta::{Algorithm, Allocation, Edit, Inst, Options, Output, PReg, RegClass, check, run, text};
 
 #[track_caller]
 fn allocate(algorithm: Algorithm, function: &str) -> Output {
@@ -41,7 +41,7 @@ fn if_all_agree_on_more_than_there_is_room_for_who_is_needed_last_goes() {
 
 #[test]
 fn what_all_agree_on_twice_stays_once() {
-    // On both ways, v0i is in p0i and p1i. Behind them, three more values find room beside it.
+    // On both ways, v0i is in p0i and p1i. It stays in the first, and the second is free.
     let function = "machine { int preferred p0i-p3i, slot 1 }
         function {
         block0:
@@ -55,12 +55,14 @@ fn what_all_agree_on_twice_stays_once() {
           op
           branch -> block3
         block3:
-          op def v1i reg, def v2i reg, def v3i reg
-          ret use v0i reg, use v1i reg, use v2i reg, use v3i reg
+          op def v1i reg
+          ret use v0i reg, use v1i reg
         }";
     for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
         let output = allocate(algorithm, function);
         assert_eq!(moves(&output, |_, _| true), [1], "{algorithm:?}: {:?}", output.edits);
+        let places = [0, 1].map(|reg| Allocation::reg(PReg::new(reg, RegClass::Int)));
+        assert_eq!(output.inst_allocs(Inst::new(8)), places, "{algorithm:?}");
     }
 }
 

@@ -145,12 +145,10 @@ impl Forward {
             }
         }
         let ways = self.ways(on, block);
-        if header_of.is_none() {
-            self.sort_candidates(|c| c.is_param || c.preds == edges || ways.is_worth_loading(c));
-        } else {
+        if header_of.is_some() {
             self.rank_by_use(on, beyond_loop);
-            self.sort_candidates(|_| true);
         }
+        self.sort_candidates();
         if let Some(of) = header_of {
             for inner in on.loops.inner(of) {
                 self.leave_out_for(on, inner, room, beyond_loop, self.feedback.is_cautious(of));
@@ -164,9 +162,7 @@ impl Forward {
             let class = self.class(value);
             let mut stays = room[class] > 0;
             if header_of.is_none() {
-                if is_param && candidate.preds != edges {
-                    stays &= self.is_worth_a_register(on, block, candidate, ways);
-                }
+                stays &= self.is_wanted(on, block, candidate, edges, ways);
             } else if candidate.next_use >= beyond_loop && (candidate.is_idle || !is_param) {
                 stays &= through[class] > 0 && (candidate.is_idle || candidate.preds == edges);
                 through[class] -= i32::from(stays);
@@ -184,8 +180,7 @@ impl Forward {
         self.candidates.truncate(kept);
     }
 
-    /// Keeps the candidates at a join where there are registers for all, in the order of their ranks. What only some
-    /// predecessors have is kept if it is worth loading; parameters that are not are born in memory.
+    /// The same at a join where there are registers for all.
     pub(super) fn keep_all(&mut self, on: &Input<'_>, block: Block, edges: u32) {
         if self.candidates.is_empty() {
             return;
@@ -194,12 +189,7 @@ impl Forward {
         let mut candidates = core::mem::take(&mut self.candidates);
         candidates.sort_unstable_by_key(Candidate::order);
         candidates.retain(|candidate| {
-            let stays = candidate.preds == edges
-                || if candidate.is_param {
-                    self.is_worth_a_register(on, block, candidate, ways)
-                } else {
-                    ways.is_worth_loading(candidate)
-                };
+            let stays = self.is_wanted(on, block, candidate, edges, ways);
             if candidate.is_param && !stays {
                 self.born_in_memory(candidate.value, self.pos);
             }
@@ -217,12 +207,23 @@ impl Forward {
         }
     }
 
-    /// Puts the candidates that are `wanted` in the order of their ranks.
-    fn sort_candidates(&mut self, wanted: impl Fn(&Candidate) -> bool) {
+    /// Is there to be a register for this at the join `block`, if there is room? For what all predecessors have in one, and else for what is worth
+    /// loading.
+    #[inline]
+    fn is_wanted(&self, on: &Input<'_>, block: Block, candidate: &Candidate, edges: u32, ways: Ways) -> bool {
+        candidate.preds == edges
+            || if candidate.is_param {
+                self.is_worth_a_register(on, block, candidate, ways)
+            } else {
+                ways.is_worth_loading(candidate)
+            }
+    }
+
+    /// Puts the candidates in the order of their ranks.
+    fn sort_candidates(&mut self) {
         let Self { candidates, by_rank, sorted, .. } = self;
         by_rank.clear();
-        let numbered = candidates.iter().zip(0..).filter(|(candidate, _)| wanted(candidate));
-        by_rank.extend(numbered.map(|(c, number)| (c.order(), number)));
+        by_rank.extend(candidates.iter().zip(0..).map(|(c, number)| (c.order(), number)));
         by_rank.sort_unstable_by_key(|&(rank, _)| rank);
         sorted.clear();
         sorted.extend(by_rank.iter().map(|&(_, number): &(_, u32)| candidates[number as usize]));
