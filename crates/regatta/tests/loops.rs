@@ -56,6 +56,63 @@ fn what_a_header_leaves_out_makes_no_room_for_what_would_be_lost_in_turn() {
 }
 
 #[test]
+fn what_is_used_behind_a_loop_within_is_wanted_each_time_round() {
+    let in_loop = loads(
+        "machine { int preferred p0i-p2i, slot 1 }
+        function {
+        block0:
+          op def v0i reg, def v1i reg, def v2i reg
+          branch -> block1
+        block1: ; inst2
+          branch -> block2, block6
+        block2:
+          branch -> block3
+        block3:
+          op def v3i reg
+          branch use v3i reg -> block4, block5
+        block4:
+          branch -> block3
+        block5:
+          op use v0i reg, use v1i reg
+          branch -> block1 ; inst8
+        block6:
+          ret use v2i reg
+        }",
+        2..9,
+    );
+    // One of the three has to make way in the inner loop. The way to v2i, behind both, is the shortest.
+    assert_eq!(in_loop, 0);
+}
+
+#[test]
+fn what_only_lives_through_a_loop_with_a_call_is_not_loaded_behind_the_call() {
+    // So long a loop is not allocated again for the sake of one load.
+    let long = "op\n".repeat(100);
+    let function = format!(
+        "machine {{ int preferred p0i-p5i, non_preferred p6i, slot 1 }}
+        function {{
+        block0:
+          op def v0i reg, def v1i reg
+          branch -> block1
+        block1: ; inst2
+          op use v0i reg
+          branch -> block2, block3, block5
+        block2:
+          op clobbers p0i-p5i
+          branch -> block4
+        block3:
+          {long}
+          branch -> block4
+        block4:
+          branch -> block1 ; inst107
+        block5:
+          ret use v1i reg
+        }}"
+    );
+    assert_eq!(loads_and_rounds(&function, 2..108), (0, 0));
+}
+
+#[test]
 fn a_parameter_that_is_just_passed_on_lives_in_memory_where_registers_are_scarce() {
     let in_loop = loads(
         "machine { int preferred p0i-p2i, slot 1 }

@@ -3,7 +3,7 @@
 use crate::cfg::{Edge, FlowGraph, Loop};
 use crate::code::{Code, Fold, OpIndex, Value, Want, flag};
 use crate::ir::{Block, Func, Inst, Machine, MachineEnv};
-use crate::live::{DEAD, FAR, LiveIn, LookAhead, LoopLiveness, NextUses, exit_penalty};
+use crate::live::{DEAD, EXIT_PENALTY, FAR, LiveIn, LookAhead, LoopLiveness, NextUses, exit_penalty};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -168,5 +168,28 @@ fn check_through_loops(code: &Code, flow: &FlowGraph, next_uses: &NextUses, loop
             of = flow.loops.parent(of);
         }
         assert_eq!(found, live[block.index()], "{block}");
+    }
+    check_used_in_loops(code, flow, next_uses, loops);
+}
+
+/// What is near at the header of a loop is what the loop uses, though it be behind loops within.
+fn check_used_in_loops(code: &Code, flow: &FlowGraph, next_uses: &NextUses, loops: &LoopLiveness) {
+    for of in loops.loops.keys().skip(1).filter(|&of| flow.graph.is_reachable(flow.loops.header(of))) {
+        let (mut used, mut passed_on) = <(BTreeSet<Value>, BTreeSet<Value>)>::default();
+        for block in flow.graph.blocks().filter(|&block| flow.order.contains(of, block)) {
+            let insts = (flow.graph.first(block).0..flow.graph.end(block).0).map(Inst);
+            let ops = insts.flat_map(|inst| code.op_range(inst)).map(|index| code.ops[OpIndex::new(index)]);
+            used.extend(ops.filter(|op| op.is_use()).map(|op| op.value));
+            for edge in flow.graph.succ_edges(block) {
+                let params = code.params(flow.graph.edge(edge).to);
+                passed_on.extend(code.args(edge, params.len()));
+            }
+        }
+        let listed: BTreeSet<Value> = next_uses.live_in(flow.loops.header(of)).map(|live| live.value).collect();
+        for &LiveIn { value, distance } in loops.live_through(of) {
+            let is_near = distance < EXIT_PENALTY;
+            assert!(is_near || !listed.contains(&value) || !used.contains(&value), "{of:?} uses {value}");
+            assert!(!is_near || used.contains(&value) || passed_on.contains(&value), "{of:?} does not use {value}");
+        }
     }
 }

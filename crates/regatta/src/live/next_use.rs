@@ -24,6 +24,7 @@
 
 use super::steps::{Point, reach};
 use super::wishes::Wishes;
+use super::within::Within;
 use crate::cfg::{FlowGraph, Loop};
 use crate::code::{Code, NO_REG, Value, flag};
 use crate::ir::entity::{TypedVec, make_room};
@@ -127,6 +128,8 @@ pub(crate) struct NextUses {
     pub(crate) wishes: Wishes,
     pub(super) lives: TypedVec<Value, Life>,
     pub(super) live: Vec<Value>,
+    /// What loops use behind loops within.
+    pub(super) within: Within,
     limit: usize,
 }
 
@@ -205,8 +208,12 @@ impl NextUses {
             crosses_call: false,
         }));
         self.wishes.reset(code.insts.len() - 1, blocks, flow.loops.num(), careful);
+        self.within.reset(flow.loops.num());
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, block);
+            if let Some(of) = flow.loops.is_header(block) {
+                self.find_used_within(flow, block, of);
+            }
         }
     }
 

@@ -48,7 +48,8 @@ pub(crate) struct LoopLiveness {
 }
 
 impl LoopLiveness {
-    /// The values that are live into the header of the loop, and so throughout it: distances from the start of the header.
+    /// The values that are live into the header of the loop, and so throughout it: distances from the start of the header, less than
+    /// [`EXIT_PENALTY`] for what the loop uses.
     #[inline]
     pub(crate) fn live_through(&self, of: Loop) -> &[LiveIn] {
         let info = self.loops[of];
@@ -108,9 +109,10 @@ impl LoopLiveness {
         let outer = flow.loops.parent(of);
         let start = self.list.len();
         let mut live = [0; 3];
-        for LiveIn { value, distance } in next_uses.live_in(header) {
-            self.in_list_of[value] = of;
-            self.list.push(LiveIn { value, distance });
+        let mut within = next_uses.within.of(of).iter().copied().peekable();
+        for live in next_uses.live_in(header) {
+            self.in_list_of[live.value] = of;
+            self.list.push(within.next_if(|nearer| nearer.value == live.value).unwrap_or(live));
         }
         // From the header to the end of the outer loop, and the exit of this loop on the way.
         let round = if outer == Loop::ROOT { 0 } else { flow.to_loop_end(outer, header) + EXIT_PENALTY };

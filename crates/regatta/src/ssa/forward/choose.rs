@@ -7,7 +7,7 @@ use super::registers::bit;
 use super::{Forward, InReg, Input};
 use crate::cfg::Loop;
 use crate::ir::Block;
-use crate::live::{DEAD, EXIT_PENALTY};
+use crate::live::{DEAD, EXIT_PENALTY, WITHIN_PENALTY};
 
 /// A parameter whose arguments are all in memory gets a register if its first use is at most so far away.
 const SOON: u32 = 16;
@@ -134,11 +134,14 @@ impl Forward {
     /// Keeps the candidates that get a register; other parameters are born in memory.
     #[inline(never)]
     pub(super) fn choose(&mut self, on: &Input<'_>, block: Block, header_of: Option<Loop>, edges: u32) {
-        let beyond_loop = self.pos.saturating_add(EXIT_PENALTY);
+        let reach = header_of.map_or(EXIT_PENALTY, |of| self.feedback.reach(of));
+        let beyond_loop = self.pos.saturating_add(reach);
         let mut room = core::array::from_fn(|c| on.machine.allocatable[c].count_ones() as i32);
         let mut through = [i32::MAX; 3];
         if let Some(of) = header_of {
-            through = room_through(on, of, room, self.feedback.is_cautious(of));
+            // What the loop does not use had better be in memory than be loaded behind each call.
+            through = room_through(on, of, room, true, reach);
+            self.find_params_used_within(on, of);
             if on.careful {
                 let idle = self.find_idle_params(on, of, beyond_loop);
                 (0..3).for_each(|c| through[c] += idle[c]);
@@ -151,9 +154,11 @@ impl Forward {
         self.sort_candidates();
         if let Some(of) = header_of {
             for inner in on.loops.inner(of) {
-                self.leave_out_for(on, inner, room, beyond_loop, self.feedback.is_cautious(of));
+                self.leave_out_for(on, of, inner, room, beyond_loop);
             }
         }
+        let far = self.pos.saturating_add(WITHIN_PENALTY)..beyond_loop;
+        let mut num_far = 0;
         let mut kept = 0;
         for index in 0..self.candidates.len() {
             // (All of it is copied only if one before it was not kept, which is rare.)
@@ -169,6 +174,7 @@ impl Forward {
             }
             if stays {
                 room[class] -= 1;
+                num_far += u32::from(far.contains(&candidate.next_use));
                 if kept != index {
                     self.candidates[kept] = self.candidates[index];
                 }
@@ -178,6 +184,9 @@ impl Forward {
             }
         }
         self.candidates.truncate(kept);
+        if let Some(of) = header_of {
+            self.feedback.note_far(of, num_far);
+        }
     }
 
     /// The same at a join where there are registers for all.

@@ -15,7 +15,7 @@ use super::{Forward, Input, Memory};
 use crate::cfg::Loop;
 use crate::code::Value;
 use crate::ir::Block;
-use crate::live::{EXIT_PENALTY, LiveIn};
+use crate::live::{EXIT_PENALTY, LiveIn, WITHIN_PENALTY, distance_within};
 
 /// More uses than this a time round count as so many.
 const MOST_USES: f32 = 1e6;
@@ -49,7 +49,7 @@ impl Forward {
         }
         for &LiveIn { value, distance } in on.loops.live_through(of) {
             let known = self.status[value].candidate_of != NO_CANDIDATE || self.excluded_at[value] == of;
-            if distance < EXIT_PENALTY && !known {
+            if distance < self.feedback.reach(of) && !known {
                 let mut candidate = Candidate::new(value, self.status[value].next, false);
                 candidate.in_all = 0;
                 self.candidates.push(candidate);
@@ -60,6 +60,18 @@ impl Forward {
         }
         for index in first..end {
             self.excluded_at[self.feedback.excluded_value(index)] = Loop::invalid();
+        }
+    }
+
+    /// At the header of `of`: its parameters that the loop uses behind loops within are needed before anything that is used behind the loop.
+    pub(super) fn find_params_used_within(&mut self, on: &Input<'_>, of: Loop) {
+        let (end, beyond_loop) = (on.flow.loop_end(of), self.pos.saturating_add(EXIT_PENALTY));
+        for candidate in self.candidates.iter_mut().filter(|c| c.is_param && c.next_use >= beyond_loop) {
+            let first_use = on.next_uses.first_use(candidate.value);
+            if first_use < end {
+                candidate.next_use = self.pos + distance_within(first_use.saturating_sub(self.pos));
+                candidate.rank = candidate.next_use;
+            }
         }
     }
 
@@ -108,24 +120,19 @@ impl Forward {
         }
     }
 
-    /// At the header of the loop around `inner`: leaves out values that are not used in `inner` and will not survive it. Those with the
-    /// nearest uses count as the ones that do.
-    pub(super) fn leave_out_for(
-        &mut self,
-        on: &Input<'_>,
-        inner: Loop,
-        room: [i32; 3],
-        beyond_loop: u32,
-        cautious: bool,
-    ) {
+    /// At the header of the loop `of` around `inner`: leaves out values that are not used in `inner` and will not survive it. Those with the
+    /// nearest uses count as the ones that do; of those that are used behind loops within, no more than there is room for.
+    pub(super) fn leave_out_for(&mut self, on: &Input<'_>, of: Loop, inner: Loop, room: [i32; 3], beyond_loop: u32) {
+        let (cautious, reach) = (self.feedback.is_cautious(of), self.feedback.reach(of));
+        let far = self.pos.saturating_add(WITHIN_PENALTY);
         let info = on.loops.loops[inner];
         let is_tight = core::array::from_fn(|c| info.pressure[c] as i32 > room[c] || cautious && info.has_call);
         if is_tight == [false; 3] {
             return;
         }
-        let mut left = room_through(on, inner, room, cautious).map(|room| room.max(0) + HOPE);
+        let mut left = room_through(on, inner, room, cautious, reach).map(|room| room.max(0) + HOPE);
         let through = on.loops.live_through(inner);
-        for live in through.iter().filter(|live| live.distance < EXIT_PENALTY) {
+        for live in through.iter().filter(|live| live.distance < reach) {
             self.status[live.value].candidate_of = 0;
         }
         let status = &self.status;
@@ -139,38 +146,39 @@ impl Forward {
                 return true;
             }
             left[class] -= 1;
-            left[class] >= 0
+            left[class] >= if c.next_use < far { 0 } else { HOPE }
         });
         for live in through {
             self.status[live.value].candidate_of = NO_CANDIDATE;
         }
     }
 
-    /// Would the header of `of` decide differently if it counted only on registers that survive the loop's calls?
+    /// Would the header of `of` decide differently if it counted only on registers that survive the calls of the loops within?
     pub(super) fn caution_matters(&self, on: &Input<'_>, of: Loop) -> bool {
         let room = core::array::from_fn(|c| on.machine.allocatable[c].count_ones() as i32);
-        let left = |of: Loop, cautious: bool| room_through(on, of, room, cautious).map(|left| left.max(0));
-        let changes = |of: Loop| left(of, true) != left(of, false);
+        let reach = self.feedback.reach(of);
+        let left = |inner: Loop, cautious: bool| room_through(on, inner, room, cautious, reach).map(|left| left.max(0));
         let may_be_looked_at_anew = |inner: Loop| {
             let info = on.loops.loops[inner];
-            info.has_call && ((0..3).any(|c| info.pressure[c] as i32 <= room[c]) || changes(inner))
+            let is_roomy = (0..3).any(|c| info.pressure[c] as i32 <= room[c]);
+            info.has_call && (is_roomy || left(inner, true) != left(inner, false))
         };
-        on.loops.loops[of].has_call && (changes(of) || on.loops.inner(of).any(may_be_looked_at_anew))
+        on.loops.inner(of).any(may_be_looked_at_anew)
     }
 }
 
-/// How many of the values that are not used in the loop, but live through it, can keep their register.
-pub(super) fn room_through(on: &Input<'_>, of: Loop, room: [i32; 3], cautious: bool) -> [i32; 3] {
+/// How many of the values that are not used in the loop, but live through it, can keep their register. Used is what is nearer than `reach`.
+/// `cautious`: in one that survives the loop's calls?
+pub(super) fn room_through(on: &Input<'_>, of: Loop, room: [i32; 3], cautious: bool, reach: u32) -> [i32; 3] {
     let mut unused = [0; 3];
     for &LiveIn { value, distance } in on.loops.live_through(of) {
-        if distance >= EXIT_PENALTY {
+        if distance >= reach {
             unused[on.class(value)] += 1;
         }
     }
     let info = on.loops.loops[of];
     core::array::from_fn(|c| {
         let mut over = info.pressure[c] as i32 - room[c];
-        // Without another round to learn from, do not count on registers that a call in the loop takes away.
         if cautious && info.has_call {
             let survivors = (on.machine.allocatable[c] & on.code.survivors[c]).count_ones() as i32;
             over = over.max(info.call_pressure[c] as i32 - survivors);
