@@ -77,7 +77,7 @@ pub(crate) struct Op {
     pub(crate) next: u32,
     /// Where it must be.
     pub(crate) want: Want,
-    /// Bits [`DEF`], [`USE`], [`LATE`], [`REUSED`], [`LIVES_OUT`], and the value's class above them.
+    /// Bits [`DEF`], [`USE`], [`LATE`], [`REUSED`], [`LIVES_OUT`], [`WANTED_BEYOND`], and the value's class above them.
     pub(crate) role: u8,
     /// For `Fixed`, the register's number in its class; for `Reuse`, an operand; for `Reg`, the base-two logarithm of the
     /// limit (6: any).
@@ -96,6 +96,8 @@ pub(crate) const REUSED: u8 = 4;
 const USE: u8 = 8;
 /// In [`Op::role`], found by liveness: the operand makes a value that lives on behind the block.
 pub(crate) const LIVES_OUT: u8 = 16;
+/// In [`Op::role`], found by liveness: the operand makes a value that an instruction behind the block wants in the register [`Op::hint`].
+pub(crate) const WANTED_BEYOND: u8 = 32;
 const CLASS_SHIFT: u32 = 6;
 
 impl Op {
@@ -124,6 +126,12 @@ impl Op {
     #[inline(always)]
     pub(crate) fn lives_out(self) -> bool {
         self.role & LIVES_OUT != 0
+    }
+
+    /// Does the operand make a value whose hint comes from behind the block?
+    #[inline(always)]
+    pub(crate) fn is_wanted_beyond(self) -> bool {
+        self.role & WANTED_BEYOND != 0
     }
 
     /// The registers, by number in the class, that a `Reg` operand may be in.

@@ -112,6 +112,8 @@ pub(super) struct Life {
     pub(super) class: u8,
     /// The register, by number in its class, that the value would like at its first mention; [`NO_REG`] without.
     pub(super) wish: u8,
+    /// The register that an instruction makes it in, if it is fixed to one; else [`NO_REG`].
+    pub(super) made_in: u8,
     pub(super) crosses_call: bool,
 }
 
@@ -172,6 +174,12 @@ impl NextUses {
         self.lives[value].wish
     }
 
+    /// The register, by number in its class, that an instruction makes the value in, if it is fixed to one; else [`NO_REG`].
+    #[inline(always)]
+    pub(crate) fn made_in(&self, value: Value) -> u8 {
+        self.lives[value].made_in
+    }
+
     /// Marks the value as live across a call.
     pub(super) fn set_crosses_call(&mut self, value: Value) {
         self.lives[value].crosses_call = true;
@@ -205,13 +213,16 @@ impl NextUses {
             first_use: DEAD,
             class: def.class as u8,
             wish: NO_REG,
+            made_in: NO_REG,
             crosses_call: false,
         }));
         self.wishes.reset(code.insts.len() - 1, blocks, flow.loops.num(), careful);
         self.within.reset(flow.loops.num());
+        // (The quick setting has no second attempt for what this might spoil.)
+        let looks_within = careful && flow.loops.num() > 1;
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, block);
-            if let Some(of) = flow.loops.is_header(block) {
+            if looks_within && let Some(of) = flow.loops.is_header(block) {
                 self.find_used_within(flow, block, of);
             }
         }

@@ -1,8 +1,8 @@
 //! The steps of the walk backwards that finds next uses ([`super::next_use`]): over one instruction, and over one mention of a value.
 
 use super::next_use::{DEAD, FAR, Life, NextUses};
-use super::wishes::LIVE_OUT;
-use crate::code::{ClobberSet, InstInfo, LIVES_OUT, NO_REG, Op, Value, Want, flag};
+use super::wishes::{LIVE_OUT, Taken};
+use crate::code::{ClobberSet, InstInfo, LIVES_OUT, NO_REG, Op, Value, WANTED_BEYOND, Want, flag};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Inst, PReg, PerClass};
 use alloc::vec::Vec;
@@ -79,7 +79,11 @@ impl NextUses {
                     Want::Reuse => u32::from(self.lives[ops[usize::from(op.reg)].value].distance != DEAD),
                     _ => u32::from(!op.is_late()),
                 };
-                if self.def_op(inst, &mut ops[index], at) && op.want == Want::Reuse {
+                let is_wanted = self.def_op(inst, &mut ops[index], at);
+                if op.want == Want::Fixed {
+                    self.lives[op.value].made_in = op.reg;
+                }
+                if is_wanted && op.want == Want::Reuse {
                     // A two-address input inherits the wish.
                     let (input, hint) = (usize::from(op.reg), usize::from(ops[index].hint));
                     let reg = PReg::from_index(class << PReg::MAX_BITS | hint);
@@ -128,9 +132,14 @@ impl NextUses {
             at.live[class] -= 1;
             self.wishes.avoid_events(inst, life.events, class);
         }
-        let is_wanted = life.wish != NO_REG && self.wishes.take(op.value, class, life.wish);
+        if life.wish == NO_REG {
+            return false;
+        }
+        let taken = self.wishes.take(op.value, class, life.wish);
+        let is_wanted = taken != Taken::No;
         if is_wanted {
             op.hint = life.wish;
+            op.role |= select_unpredictable(taken == Taken::Beyond, WANTED_BEYOND, 0);
         }
         is_wanted
     }

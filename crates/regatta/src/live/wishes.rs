@@ -3,11 +3,12 @@
 //! A value that is an argument of a call ahead had best be made in that argument's register; so had the value that it is made from
 //! by a two-address instruction, and the argument that becomes it as a block parameter. Walking backwards, one entry a register
 //! suffices: which value wants it now. A fixed use sets it, the definition of the value (which takes it as its hint) and
-//! anything that overwrites the register clear it. Blocks inherit the wishes of their successors, the first successor's first, but not
-//! over the exit of a loop.
+//! anything that overwrites the register clear it. Blocks inherit the wishes of their successors, but not over the exit of a loop. Of two
+//! successors with a wish for one register, the first has its way, unless its value lives across a call and the other's does not: that one
+//! will hardly stay in the register.
 //!
 //! Registers to *avoid* are the other side: those that some other value ahead wants, and those that are overwritten while the value
-//! lives (the last few such events; the far ones matter less than having a register now). They are preferences among free
+//! lives, or that another value is made in as it wants them (the last few such events; the far ones matter less than having a register now). They are preferences among free
 //! registers, never reasons to spill. Registers numbered 32 and up take no part in the avoiding: eight bytes an instruction saved.
 //! The quick setting does without, which costs 0.2 % of the cost, and without wishes from beyond a block, which costs 0.7 % (of functions
 //! captured elsewhere, nothing) and saves 1.5 % of its instructions.
@@ -31,6 +32,16 @@ const EVENTS: usize = 8;
 /// In place of the number of events that had been seen at a value's last use in the block: it lives on behind the block.
 pub(super) const LIVE_OUT: u32 = 0;
 
+/// Does an instruction ahead want a value in a register?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    No,
+    /// One in this block, as far as is known.
+    Here,
+    /// One behind the block.
+    Beyond,
+}
+
 /// A value for each register, by [`PReg::index`].
 #[derive(Debug)]
 struct WantedBy([Value; PReg::NUM_INDEX]);
@@ -50,6 +61,8 @@ pub(crate) struct Wishes {
     /// Who wants each register now; valid where the bit in `wanted` is set.
     wanted_by: WantedBy,
     wanted: PerClass<u64>,
+    /// Those of `wanted` that an instruction behind the block wants.
+    beyond: PerClass<u64>,
     inherited: Vec<(PReg, Value)>,
     /// Do wishes reach beyond a block?
     careful: bool,
@@ -111,13 +124,16 @@ impl Wishes {
         let (start, end) = self.block_range[to];
         for index in start as usize..end as usize {
             let (reg, mut value) = self.inherited[index];
-            if self.wanted[reg.class().index()] >> reg.hw_enc() & 1 != 0 {
-                continue;
-            }
             if let Some(number) = params.iter().position(|&param| param == value) {
                 value = args[number];
             }
+            let is_wanted = self.wanted[reg.class().index()] >> reg.hw_enc() & 1 != 0;
+            let crosses_call = |value: Value| lives[value.index()].crosses_call;
+            if is_wanted && (crosses_call(value) || !crosses_call(self.wanted_by.0[reg.index()])) {
+                continue;
+            }
             self.want(lives, value, reg);
+            self.beyond[reg.class().index()] |= 1 << reg.hw_enc();
         }
     }
 
@@ -187,17 +203,26 @@ impl Wishes {
     pub(super) fn want(&mut self, lives: &mut [Life], value: Value, reg: PReg) {
         self.wanted_by.0[reg.index()] = value;
         self.wanted[reg.class().index()] |= 1 << reg.hw_enc();
+        self.beyond[reg.class().index()] &= !(1 << reg.hw_enc());
         lives[value.index()].wish = reg.hw_enc() as u8;
     }
 
-    /// `value` begins here. If it still wants `reg`, nobody does any more.
+    /// `value` begins here. If it still wants `reg`, nobody does any more, and who lives here had best not be there.
     #[inline(always)]
-    pub(super) fn take(&mut self, value: Value, class: usize, reg: u8) -> bool {
-        let holds = self.holds(value, class, reg);
-        if holds {
-            self.wanted[class] &= !(1 << reg);
+    pub(super) fn take(&mut self, value: Value, class: usize, reg: u8) -> Taken {
+        if !self.holds(value, class, reg) {
+            return Taken::No;
         }
-        holds
+        self.wanted[class] &= !(1 << reg);
+        if self.careful { self.note_taken(class, reg) } else { Taken::Here }
+    }
+
+    #[inline(never)]
+    fn note_taken(&mut self, class: usize, reg: u8) -> Taken {
+        let mut taken = [0; 3];
+        taken[class] = 1 << reg;
+        self.event(taken, true);
+        if self.beyond[class] >> reg & 1 != 0 { Taken::Beyond } else { Taken::Here }
     }
 
     /// Marks what is overwritten during the life of a value, defined by `inst`, as better avoided; `first_event` is how many events had
@@ -225,6 +250,7 @@ impl Wishes {
         }
     }
 
+    /// Registers are overwritten. That does not make the loop contest them if a call does it, or a value that wants to be there.
     fn event(&mut self, overwritten: PerClass<u64>, is_call: bool) {
         if !is_call {
             for (contested, mask) in self.contested_here.iter_mut().zip(overwritten) {

@@ -35,7 +35,7 @@ impl Forward {
                 return Err(out_of_registers(on, op.value).into());
             }
             let is_fixed = input.want == Want::Fixed;
-            let wish = self.wish_of(op);
+            let wish = self.wish_of(op.value, op.hint);
             let lives_on = self.status[input.value].next != DEAD;
             let needed = claims.late[class] & bit(reg) != 0;
             if lives_on || needed {
@@ -79,8 +79,8 @@ impl Forward {
     }
 
     /// The register that a definition had best be made in: one that it is wanted in further on, or that of the parameter it becomes.
-    fn wish_of(&self, def: &Op) -> u8 {
-        if def.hint == NO_REG { self.register_ahead(def.value) } else { def.hint }
+    pub(super) fn wish_of(&self, def: Value, hint: u8) -> u8 {
+        if hint == NO_REG { self.register_ahead(def) } else { hint }
     }
 
     /// A register for a copy of a reused input that lives on beyond its register `reg`, if one is free or holds something that is needed
@@ -147,49 +147,6 @@ impl Forward {
         Ok(())
     }
 
-    /// If the register that `def` had best be made in holds a value that is to leave it in any case, moves that value there and then:
-    /// one move now rather than one now and another later, to bring the definition to where it is wanted. The move comes before the
-    /// instruction: the registers that it has `read` so far are not free, though what is in them may die here, and what is in those that it
-    /// has `defined` does not exist yet.
-    #[inline(always)]
-    pub(super) fn make_way(&mut self, on: &Input<'_>, def: &Op, read: u64, defined: u64) {
-        let wish = self.wish_of(def);
-        if wish != NO_REG && self.regs.occupied[def.class()] & !defined & bit(wish) != 0 {
-            self.make_way_in(on, *def, wish, read | defined);
-        }
-    }
-
-    /// The same: the register is `wish`. Those in `taken` are not free, nor are those that are occupied.
-    #[inline(never)]
-    fn make_way_in(&mut self, on: &Input<'_>, def: Op, wish: u8, taken: u64) {
-        let class = def.class();
-        let there = self.regs.value(class, wish);
-        if self.status[there].held != bit(wish) || self.status[there].next == DEAD {
-            return;
-        }
-        let free = on.machine.allocatable[class] & !taken & !self.regs.occupied[class];
-        if let Some(to) = self.way_out(on, def, there, free) {
-            self.bring(on, there, class, to);
-            self.free(class, wish);
-        }
-    }
-
-    /// One of the registers `free` that `there` will go to sooner or later: one that survives the calls that it lives across, if an
-    /// instruction ahead wants its register for the definition `def`; or the register of the parameter that it becomes, if `def` becomes
-    /// the parameter that it is (`previous, current = current, next`).
-    fn way_out(&self, on: &Input<'_>, def: Op, there: Value, free: u64) -> Option<u8> {
-        let class = def.class();
-        if def.hint != NO_REG {
-            let survivors = free & on.code.survivors[class] & self.used_or_cheap(on, class);
-            return (self.status[there].crosses_call && survivors != 0)
-                .then(|| self.pick(on, survivors, there, NO_REG, 0));
-        }
-        let becomes = self.status[there].becomes;
-        let to = if becomes.is_valid() { self.status[becomes].last_reg } else { NO_REG };
-        let unwanted = free & !u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
-        (to != NO_REG && unwanted & bit(to) != 0).then_some(to)
-    }
-
     /// A register for a definition; none if it is, or had better be, made on the stack.
     fn place_def(&mut self, on: &Input<'_>, op: Op, among: u64, claims: &Claims) -> Result<Option<u8>, Stuck> {
         let class = op.class();
@@ -213,6 +170,26 @@ impl Forward {
                 reg.map(Some).ok_or_else(|| out_of_registers(on, op.value).into())
             }
         }
+    }
+
+    /// The register that a definition is wanted in; [`NO_REG`] without. One that an instruction behind the block wants in a register which calls
+    /// take, but that lives across a call on some way, had best be made in one of the registers `good` that survives if one is free: from
+    /// there it takes one move to where it is wanted, but out of a call's way and back two, and one more on each other way to where these join.
+    #[inline(always)]
+    pub(super) fn hint_of(&self, on: &Input<'_>, def: &Op, good: u64) -> u8 {
+        if def.is_wanted_beyond() && self.may_survive(on, def, good) { NO_REG } else { def.hint }
+    }
+
+    /// Does `def` live across a call, and is one of the registers `good` free that survives calls, while the one that it is wanted in does not?
+    #[inline(never)]
+    fn may_survive(&self, on: &Input<'_>, def: &Op, good: u64) -> bool {
+        if !self.status[def.value].crosses_call {
+            return false;
+        }
+        let class = def.class();
+        let survivors = on.code.survivors[class];
+        let free = good & !self.regs.occupied[class] & self.used_or_cheap(on, class);
+        survivors & bit(def.hint) == 0 && free & survivors != 0
     }
 
     /// The registers that a definition had best not take for the sake of what comes behind the block.

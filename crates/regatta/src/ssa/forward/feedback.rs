@@ -126,8 +126,10 @@ pub(super) struct Feedback {
 impl Feedback {
     pub(super) fn clear(&mut self, on: &Input<'_>) {
         self.nests.clear();
-        self.plans
-            .reset(on.flow.loops.num(), Plan { cautious: on.rounds == 0, modest: on.is_estimated, excluded: (0, 0) });
+        self.plans.reset(
+            on.flow.loops.num(),
+            Plan { cautious: on.rounds == 0, modest: on.rounds == 0 || on.is_estimated, excluded: (0, 0) },
+        );
         self.excluded.clear();
         self.lost.clear();
         self.learning = 0;

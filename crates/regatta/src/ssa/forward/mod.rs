@@ -14,7 +14,7 @@
 //!   register of which the block knows nothing is needed by way of a back edge, or not at all. Nothing is reset behind the block: a
 //!   number tells on which visit a next use was set.
 //! - **Instructions** (`inst`) bring their uses into registers, save values from registers that the instruction overwrites, and
-//!   place their definitions. `plan` is the way out for instructions that need nearly all registers.
+//!   place their definitions (`defs`, `make_way`). `plan` is the way out for instructions that need nearly all registers.
 //! - **Forks** (`forks`). In front of the branch at the end of a block, what several ways behind it would load for themselves is loaded for all.
 //! - **Feedback** (`feedback`). A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register
 //!   in the loop anyway. A loop that lost much so is allocated again with these values left out.
@@ -36,6 +36,7 @@ mod feedback;
 mod forks;
 mod headers;
 mod inst;
+mod make_way;
 mod place;
 mod plan;
 mod registers;
@@ -49,7 +50,7 @@ pub(crate) use state::{InReg, Loc, LocalMove};
 
 use crate::Error;
 use crate::cfg::{FlowGraph, Loop};
-use crate::code::{Code, Op, OpIndex, Value};
+use crate::code::{Code, NO_REG, Op, OpIndex, Value};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
 use crate::live::{LookAhead, LoopLiveness, NextUses};
@@ -259,12 +260,25 @@ impl Forward {
             let back = on.flow.is_back_edge(edge);
             let frequency = on.flow.edge_frequency(edge);
             for (&param, &arg) in params.iter().zip(on.code.args(edge, params.len())) {
+                self.expect_param_in(on, param, arg);
                 let hottest = self.becomes_over[arg];
                 if frequency > hottest || back && frequency == hottest {
                     self.status[arg].becomes = param;
                     self.becomes_over[arg] = frequency;
                 }
             }
+        }
+    }
+
+    /// An argument that is the result of a call, say, is made in a register of the instruction's choice. So the parameter had best be there, and
+    /// its other arguments too, unless it lives across calls. (The quick setting knows no better from beyond the block than what the parameter
+    /// is wanted in.)
+    fn expect_param_in(&mut self, on: &Input<'_>, param: Value, arg: Value) {
+        let wish = if on.careful { NO_REG } else { on.next_uses.wish(param) };
+        let reg = if wish == NO_REG { on.next_uses.made_in(arg) } else { wish };
+        let status = &mut self.status[param];
+        if status.last_reg == NO_REG && !status.crosses_call {
+            status.last_reg = reg;
         }
     }
 }

@@ -115,8 +115,9 @@ impl Forward {
         if op.want == Want::Reg {
             let among = on.machine.allocatable[class] & !defined[class];
             let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]) | self.avoid_beyond(op);
-            self.make_way(on, op, read[class], defined[class]);
-            let reg = self.take(on, among, op.value, op.hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+            let hint = self.hint_of(on, op, among & !avoid);
+            self.make_way(on, op, hint, read[class], defined[class]);
+            let reg = self.take(on, among, op.value, hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
             defined[class] |= bit(reg);
             self.define(*op, class, reg, place);
         }

@@ -1,5 +1,7 @@
 //! Moves that the SSA allocator need not make. Each function is one where a slightly different choice costs more of them.
 
+mod arguments;
+
 use regatta::{Algorithm, Edit, Options, check, run, text};
 
 /// The moves in the blocks' order of the code, as the quick setting makes them: for each, the number of the instruction that it is next to.

@@ -1,0 +1,99 @@
+//! Making way for a definition.
+//!
+//! A definition had best be made where it is wanted, an argument's register for one. What is there now has to leave it before that instruction
+//! comes, if it lives so long, and often it is known where to: into a register that survives the calls that it lives across, or into the
+//! argument's register that it is itself wanted in, which may take sending someone else on his way first; or into the register of the
+//! parameter that it becomes. Then it leaves at once: one move now, rather than one now and another later, to bring the definition to
+//! where it is wanted.
+//!
+//! What is wanted is taken from the first mention of a value, which may be past; then a move is made that another would have been
+//! made for. Over the corpus, 1 function in 18 is cheaper for sending values where they are wanted, 1 in 250 dearer.
+
+use super::registers::bit;
+use super::{Forward, Input};
+use crate::code::{NO_REG, Op, Value};
+use crate::live::DEAD;
+
+/// So many values at most are sent on their way for one definition: about as many as a call has arguments.
+const LONGEST_CHAIN: usize = 6;
+
+impl Forward {
+    /// If the register that `def`, which is wanted in `hint`, had best be made in holds a value that is to leave it in any case, moves that value there and then. The
+    /// move comes before the instruction: the registers that it has `read` so far are not free, though what is in them may die here, and what is
+    /// in those that it has `defined` does not exist yet.
+    #[inline(always)]
+    pub(super) fn make_way(&mut self, on: &Input<'_>, def: &Op, hint: u8, read: u64, defined: u64) {
+        let wish = self.wish_of(def.value, hint);
+        if wish != NO_REG && self.regs.occupied[def.class()] & !defined & bit(wish) != 0 {
+            self.make_way_in(on, def.class(), wish, hint == NO_REG, read | defined);
+        }
+    }
+
+    /// The same: the register is `wish`, that of a parameter if `for_param`. Those in `taken` are not free, nor are those that are occupied.
+    #[inline(never)]
+    fn make_way_in(&mut self, on: &Input<'_>, class: usize, wish: u8, for_param: bool, taken: u64) {
+        let there = self.regs.value(class, wish);
+        if !self.is_needed_there(there, wish) {
+            return;
+        }
+        let free = on.machine.allocatable[class] & !taken & !self.regs.occupied[class];
+        if for_param {
+            if let Some(to) = self.way_out_for_param(on, there, class, free) {
+                self.send(on, class, wish, to);
+            }
+        } else if let Some(to) = self.way_out_of_calls(on, there, class, free) {
+            self.send(on, class, wish, to);
+        } else {
+            self.send_where_wanted(on, class, wish, free, taken);
+        }
+    }
+
+    /// Is `reg` the only place of the value in it, and the value needed?
+    fn is_needed_there(&self, value: Value, reg: u8) -> bool {
+        self.status[value].held == bit(reg) && self.status[value].next != DEAD
+    }
+
+    /// Moves what is in `from` to `to`.
+    fn send(&mut self, on: &Input<'_>, class: usize, from: u8, to: u8) {
+        self.bring(on, self.regs.value(class, from), class, to);
+        self.free(class, from);
+    }
+
+    /// Of the registers `free` one that survives the calls that `value` lives across, if it does.
+    fn way_out_of_calls(&self, on: &Input<'_>, value: Value, class: usize, free: u64) -> Option<u8> {
+        let survivors = free & on.code.survivors[class] & self.used_or_cheap(on, class);
+        (self.status[value].crosses_call && survivors != 0).then(|| self.pick(on, survivors, value, NO_REG, 0))
+    }
+
+    /// Of the registers `free` that of the parameter that `value` becomes (`previous, current = current, next`).
+    fn way_out_for_param(&self, on: &Input<'_>, value: Value, class: usize, free: u64) -> Option<u8> {
+        let becomes = self.status[value].becomes;
+        let to = if becomes.is_valid() { self.status[becomes].last_reg } else { NO_REG };
+        let unwanted = free & !u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
+        (to != NO_REG && unwanted & bit(to) != 0).then_some(to)
+    }
+
+    /// Moves what is in `reg` to the register that it is wanted in; first what is in that one to where that is wanted, and so on. If that leads to
+    /// none of the registers `free`, nothing is moved.
+    fn send_where_wanted(&mut self, on: &Input<'_>, class: usize, reg: u8, free: u64, taken: u64) {
+        let mut chain = [reg; LONGEST_CHAIN + 1];
+        for length in 1..chain.len() {
+            let last = chain[length - 1];
+            let value = self.regs.value(class, last);
+            let next = on.next_uses.wish(value);
+            let is_possible = next != NO_REG && on.machine.allocatable[class] & !taken & bit(next) != 0;
+            if !self.is_needed_there(value, last) || !is_possible || chain[..length].contains(&next) {
+                return;
+            }
+            chain[length] = next;
+            if free & bit(next) != 0 {
+                for step in chain[..=length].windows(2).rev() {
+                    if let &[from, to] = step {
+                        self.send(on, class, from, to);
+                    }
+                }
+                return;
+            }
+        }
+    }
+}
