@@ -8,8 +8,9 @@
 //! will hardly stay in the register.
 //!
 //! Registers to *avoid* are the other side: those that some other value ahead wants, and those that are overwritten while the value
-//! lives, or that another value is made in as it wants them (the last few such events; the far ones matter less than having a register now). They are preferences among free
-//! registers, never reasons to spill. Registers numbered 32 and up take no part in the avoiding: eight bytes an instruction saved.
+//! lives, or that another value is to be made in (the last few such events; the far ones matter less than having a register now). They are
+//! preferences among free registers, never reasons to spill. Registers numbered 32 and up take no part in the avoiding: eight bytes an
+//! instruction saved.
 //! The quick setting does without, which costs 0.2 % of the cost, and without wishes from beyond a block, which costs 0.7 % (of functions
 //! captured elsewhere, nothing) and saves 1.5 % of its instructions.
 //!
@@ -32,13 +33,14 @@ const EVENTS: usize = 8;
 /// In place of the number of events that had been seen at a value's last use in the block: it lives on behind the block.
 pub(super) const LIVE_OUT: u32 = 0;
 
-/// Does an instruction ahead want a value in a register?
+/// Has a value that is made taken the register that it would like?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
+    /// No: another value wants it in the meantime, or something overwrites it.
     No,
-    /// One in this block, as far as is known.
+    /// Yes, and an instruction of the block wants it there, as far as is known.
     Here,
-    /// One behind the block.
+    /// Yes, and an instruction behind the block wants it there.
     Beyond,
 }
 
