@@ -56,6 +56,34 @@ fn what_a_header_leaves_out_makes_no_room_for_what_would_be_lost_in_turn() {
 }
 
 #[test]
+fn what_was_left_out_but_stays_in_its_register_is_let_back_in() {
+    let in_loop = loads(
+        "machine { int preferred p0i p1i, slot 1 }
+        function {
+        block0:
+          op def v0i reg
+          op def v1i reg
+          op def v2i reg
+          branch -> block1
+        block1:
+          branch -> block2
+        block2: ; inst5
+          branch -> block4, block3
+        block3:
+          branch -> block1
+        block4: ; inst7
+          op use v2i reg
+          op use v1i reg
+          op use v0i fixed(p0i) clobbers p1i
+          branch -> block2
+        }",
+        7..11,
+    );
+    // Two of three have to be loaded. The third, whichever it is, is in a register from one round to the next.
+    assert_eq!(in_loop, 2);
+}
+
+#[test]
 fn what_is_used_behind_a_loop_within_is_wanted_each_time_round() {
     let in_loop = loads(
         "machine { int preferred p0i-p2i, slot 1 }

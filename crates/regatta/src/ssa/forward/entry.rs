@@ -145,7 +145,7 @@ impl Forward {
             self.note_reload_on_edge(on, source, edge);
             self.nest_cost += frequency * RELOAD_COST;
             if is_back_edge && source == value {
-                self.feedback.lose(on.flow.loops.block_loop(data.to), value, frequency);
+                self.feedback.exclusions.lose(on.flow.loops.block_loop(data.to), value, frequency);
             }
         }
     }

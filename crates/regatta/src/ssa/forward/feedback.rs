@@ -5,7 +5,8 @@
 //! it had better not been in a register at the header; nor had a parameter of the header that is evicted before its first use. The forward
 //! pass only finds that out when it has walked the loop. If what was so lost is worth the work, everything since the header is rolled back and
 //! the loop allocated again with these values left out (parameters then live in memory); up to [`Input::rounds`] times, and the cheapest
-//! attempt counts. Nor is the room that they leave for values that were not at the header: those would mostly be lost in turn.
+//! attempt counts. What exactly a header leaves out is told in [`super::exclusions`]; when nothing more is to be learnt, it is tried with what was
+//! left out for nothing.
 //!
 //! Where control meets a call each time round, the header counts only on registers that survive the calls of loops within. Else the first
 //! attempt lets it count on all, though calls on some paths will take some of them. If that loses much, a cautious attempt, should it decide
@@ -19,9 +20,10 @@
 //! Loops are judged one by one, from the inside out: a loop learns while the loops around it are in their first attempt. When
 //! one of these is allocated again, the loops within keep what they have learnt.
 //!
-//! **Cost.** A block is allocated once, and for each loop around it at most `2 × rounds + 5` times more. Deep nests end sooner: what all
+//! **Cost.** A block is allocated once, and for each loop around it at most `2 × rounds + 6` times more. Deep nests end sooner: what all
 //! loops of an outermost nest may spend is limited to [`BUDGET`] times its blocks.
 
+use super::exclusions::{Exclusions, Regained};
 use super::{Forward, Input, Memory, RELOAD_COST, StateRange};
 use crate::cfg::Loop;
 use crate::code::Value;
@@ -62,7 +64,7 @@ struct Plan {
     cautious: bool,
     /// What is used behind loops within is to it like what is used behind the loop.
     modest: bool,
-    /// The values it leaves out: a range of [`Feedback::excluded`].
+    /// The values it leaves out: a set of [`Feedback::exclusions`].
     excluded: StateRange,
 }
 
@@ -79,6 +81,8 @@ enum Attempt {
     Modest,
     /// One that leaves out what was lost before; so many more may follow.
     Learning(usize),
+    /// One that lets back in what the best one left out, but had in registers at all back edges.
+    Regaining,
     /// The best one once more.
     Last,
 }
@@ -99,14 +103,8 @@ struct Nest {
     learnt: Option<StateRange>,
     /// How many values were held for the sake of uses behind loops within; 0 once it has been tried without.
     num_far: u32,
-}
-
-/// A value that had been at the header for nothing when it was reloaded, and how often.
-#[derive(Clone, Copy, Debug)]
-struct Lost {
-    of: Loop,
-    value: Value,
-    frequency: f32,
+    /// What the best attempt might let back in; nothing once that has been tried.
+    regained: Option<Regained>,
 }
 
 /// What is known of the loops.
@@ -114,9 +112,7 @@ struct Lost {
 pub(super) struct Feedback {
     nests: Vec<Nest>,
     plans: TypedVec<Loop, Plan>,
-    excluded: Vec<Value>,
-    lost: Vec<Lost>,
-    losers: Vec<Lost>,
+    pub(super) exclusions: Exclusions,
     /// How many blocks the outermost loop around may still allocate again.
     budget: usize,
     /// How many loops of the stack may be rolled back.
@@ -130,8 +126,7 @@ impl Feedback {
             on.flow.loops.num(),
             Plan { cautious: on.rounds == 0, modest: on.rounds == 0 || on.is_estimated, excluded: (0, 0) },
         );
-        self.excluded.clear();
-        self.lost.clear();
+        self.exclusions.clear();
         self.learning = 0;
     }
 
@@ -163,46 +158,9 @@ impl Feedback {
         }
     }
 
-    /// The values that the header of the loop leaves out, as numbers for [`Feedback::excluded_value`].
-    pub(super) fn excluded(&self, of: Loop) -> (usize, usize) {
-        let (start, end) = self.plans[of].excluded;
-        (start as usize, end as usize)
-    }
-
-    pub(super) fn excluded_value(&self, number: usize) -> Value {
-        self.excluded[number]
-    }
-
-    /// `value` was reloaded on a back edge of the loop, or for its first use.
-    pub(super) fn lose(&mut self, of: Loop, value: Value, frequency: f32) {
-        self.lost.push(Lost { of, value, frequency });
-    }
-
-    /// The values that the loop's header should leave out after what was lost since `mark`, besides those that it left out. None if
-    /// there is nothing new, or not enough of it.
-    fn learn(&mut self, of: Loop, header_frequency: f32, mark: &Mark, cost: f32, insts: u32) -> Option<StateRange> {
-        self.losers.clear();
-        self.losers.extend(self.lost[mark.lost..].iter().filter(|lost| lost.of == of));
-        let lost: f32 = self.losers.iter().map(|lost| lost.frequency).sum::<f32>() * RELOAD_COST;
-        if lost == 0.0 || !is_worth(lost, cost, insts) {
-            return None;
-        }
-        self.losers.sort_unstable_by_key(|lost| lost.value);
-        let (start, end) = self.excluded(of);
-        let before = self.excluded.len();
-        self.excluded.extend_from_within(start..end);
-        for same in self.losers.chunk_by(|a, b| a.value == b.value) {
-            let weight: f32 = same.iter().map(|lost| lost.frequency).sum();
-            let value = same[0].value;
-            if weight >= header_frequency && !self.excluded[before..].contains(&value) {
-                self.excluded.push(value);
-            }
-        }
-        if self.excluded.len() - before > end - start {
-            return Some((before as u32, self.excluded.len() as u32));
-        }
-        self.excluded.truncate(before);
-        None
+    /// The values that the header of the loop leaves out.
+    pub(super) fn excluded(&self, of: Loop) -> &[Value] {
+        self.exclusions.values(self.plans[of].excluded)
     }
 }
 
@@ -255,7 +213,7 @@ impl Forward {
             spilled: self.spilled.len(),
             events: self.events.len(),
             journal: self.journal.len(),
-            lost: feedback.lost.len(),
+            lost: feedback.exclusions.num_lost(),
             used: self.used,
         };
         if on.flow.loops.is_irreducible(of) || learns && calls_each_time(on, of) {
@@ -271,6 +229,7 @@ impl Forward {
             best: (0.0, feedback.plans[of]),
             learnt: None,
             num_far: 0,
+            regained: None,
         });
     }
 
@@ -293,7 +252,7 @@ impl Forward {
                 self.feedback.learning -= 1;
             }
             if self.feedback.nests.is_empty() {
-                self.feedback.lost.clear();
+                self.feedback.exclusions.forget_since(0);
                 self.journal.clear();
             }
         }
@@ -311,21 +270,30 @@ impl Forward {
         let is_best = attempt == Attempt::First || cost < nest.best.0;
         if is_best {
             nest.best = (cost, plan);
+            let looks = attempt != Attempt::Regaining;
+            nest.regained = if looks { self.find_regained(on, of, plan.excluded) } else { None };
         }
         let may_go_on = self.feedback.budget > 0 && attempt != Attempt::Learning(0);
         let frequency = on.flow.frequencies.of(on.flow.loops.header(of));
         let insts = on.flow.to_loop_end(of, on.flow.loops.header(of));
         let learnt = if attempt == Attempt::Cautious && !is_best {
             nest.learnt
-        } else if may_go_on && (attempt != Attempt::Modest || is_best) {
-            let learnt = self.feedback.learn(of, frequency, &nest.mark, cost, insts);
-            learnt.map(|learnt| self.leave_out_others(on, of, learnt))
+        } else if may_go_on && attempt != Attempt::Regaining && (attempt != Attempt::Modest || is_best) {
+            self.learn(on, of, nest.mark.lost, plan.excluded, |lost| is_worth(lost, cost, insts))
         } else {
             None
         };
         let Some(excluded) = learnt else {
-            let gain = RELOAD_COST * frequency * core::mem::take(&mut nest.num_far) as f32;
-            if gain > 0.0 && self.feedback.budget > 0 && is_worth(gain, nest.best.0, insts) {
+            let budget = self.feedback.budget;
+            let best = nest.best.0;
+            let pays = |values: u32| {
+                values > 0 && budget > 0 && is_worth(RELOAD_COST * frequency * values as f32, best, insts)
+            };
+            let others = nest.regained.take().filter(|&(_, values)| pays(values));
+            if let Some((excluded, _)) = others {
+                return Some((Plan { excluded, ..nest.best.1 }, Attempt::Regaining));
+            }
+            if pays(core::mem::take(&mut nest.num_far)) {
                 return Some((Plan { modest: true, excluded: (0, 0), ..nest.best.1 }, Attempt::Modest));
             }
             return (!is_best).then_some((nest.best.1, Attempt::Last));
@@ -339,23 +307,8 @@ impl Forward {
             // (What was learnt before has been learnt with the plan that is the best one.)
             Attempt::Cautious => (Plan { excluded, ..nest.best.1 }, Attempt::Learning(on.rounds - 1)),
             Attempt::Learning(left) => (Plan { excluded, ..plan }, Attempt::Learning(left - 1)),
-            Attempt::Only | Attempt::Last => return None,
+            Attempt::Only | Attempt::Regaining | Attempt::Last => return None,
         })
-    }
-
-    /// Adds to what has just been learnt to be left out of the header of `of` whatever is used in the loop but was not at the header.
-    fn leave_out_others(&mut self, on: &Input<'_>, of: Loop, learnt: StateRange) -> StateRange {
-        let Self { feedback: Feedback { excluded, .. }, excluded_at, states, bounds, .. } = self;
-        let (first, last) = bounds[on.flow.loops.header(of)].entry;
-        let here = &states[first as usize..last as usize];
-        let (start, end) = (learnt.0 as usize, learnt.1 as usize);
-        here.iter().for_each(|in_reg| excluded_at[in_reg.value] = of);
-        excluded[start..end].iter().for_each(|&value| excluded_at[value] = of);
-        let used = on.loops.live_through(of).iter().filter(|live| live.distance < EXIT_PENALTY);
-        excluded.extend(used.map(|live| live.value).filter(|&value| excluded_at[value] != of));
-        here.iter().for_each(|in_reg| excluded_at[in_reg.value] = Loop::invalid());
-        excluded[start..end].iter().for_each(|&value| excluded_at[value] = Loop::invalid());
-        (learnt.0, excluded.len() as u32)
     }
 
     /// `value`, a parameter, is reloaded for an instruction. If it is one of a loop header that had a register, and this is its first use,
@@ -367,7 +320,7 @@ impl Forward {
             && self.spills[value].memory != Memory::Born
             && let Some(of) = on.flow.loops.is_header(def.block)
         {
-            self.feedback.lose(of, value, self.frequency);
+            self.feedback.exclusions.lose(of, value, self.frequency);
         }
     }
 
@@ -379,7 +332,7 @@ impl Forward {
         self.states.truncate(mark.states);
         self.spilled.truncate(mark.spilled);
         self.events.truncate(mark.events);
-        self.feedback.lost.truncate(mark.lost);
+        self.feedback.exclusions.forget_since(mark.lost);
         self.used = mark.used;
         self.clear_registers();
     }
@@ -388,53 +341,15 @@ impl Forward {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
-
-    const OUTER: Loop = Loop::new(1);
-    const INNER: Loop = Loop::new(2);
-    const START: Mark =
-        Mark { moves: 0, slot_operands: 0, states: 0, spilled: 0, events: 0, journal: 0, lost: 0, used: [0; 3] };
-
-    /// What has been lost, for a function of two loops that so far leave nothing out.
-    fn after(lost: &[(Loop, u32, f32)]) -> Feedback {
-        let mut feedback = Feedback::default();
-        feedback.plans.reset(3, Plan::default());
-        lost.iter().for_each(|&(of, value, frequency)| feedback.lose(of, Value::new(value as usize), frequency));
-        feedback
-    }
-
-    /// What the outer loop learns if it costs so much and has so many instructions; its header is executed eight times.
-    fn learnt(mut feedback: Feedback, cost: f32, insts: u32) -> Option<Vec<usize>> {
-        let (start, end) = feedback.learn(OUTER, 8.0, &START, cost, insts)?;
-        Some((start..end).map(|number| feedback.excluded_value(number as usize).index()).collect())
-    }
 
     #[test]
-    fn it_learns_if_what_was_lost_is_worth_the_work() {
-        let lost = [(OUTER, 5, 8.0)];
-        let in_all = 8.0 * RELOAD_COST;
-        let limit = in_all * in_all / (WORTH * 10.0);
-        assert_eq!(learnt(after(&lost), 0.99 * limit, 10), Some(vec![5]));
-        assert_eq!(learnt(after(&lost), 1.01 * limit, 10), None);
+    fn what_is_worth_the_work() {
+        let gain = 32.0;
+        let limit = gain * gain / (WORTH * 10.0);
+        assert!(is_worth(gain, 0.99 * limit, 10));
+        assert!(!is_worth(gain, 1.01 * limit, 10));
         // Twice as many instructions make twice the work.
-        assert_eq!(learnt(after(&lost), 0.99 * limit, 20), None);
-        assert_eq!(learnt(after(&lost), 0.49 * limit, 20), Some(vec![5]));
-        assert_eq!(learnt(after(&[]), 0.0, 10), None);
-    }
-
-    #[test]
-    fn a_loop_learns_from_what_it_lost_itself() {
-        assert_eq!(learnt(after(&[(INNER, 5, 8.0), (OUTER, 6, 8.0)]), 1.0, 10), Some(vec![6]));
-        assert_eq!(learnt(after(&[(INNER, 5, 8.0)]), 1.0, 10), None);
-        // Nor from what was lost before it was entered.
-        let mut feedback = after(&[(OUTER, 5, 8.0)]);
-        assert_eq!(feedback.learn(OUTER, 8.0, &Mark { lost: 1, ..START }, 1.0, 10), None);
-    }
-
-    #[test]
-    fn what_is_lost_less_often_than_the_header_holds_it_stays() {
-        // Value 5 is lost on two back edges, which come to as much as the header.
-        let lost = [(OUTER, 5, 4.0), (OUTER, 6, 7.0), (OUTER, 5, 4.0)];
-        assert_eq!(learnt(after(&lost), 1.0, 10), Some(vec![5]));
+        assert!(!is_worth(gain, 0.99 * limit, 20));
+        assert!(is_worth(gain, 0.49 * limit, 20));
     }
 }

@@ -29,11 +29,8 @@ impl Forward {
     /// At the header of `of`: adds what is used in the loop, wherever it is now, and leaves out what would be lost.
     #[inline(never)]
     pub(super) fn gather_for_loop(&mut self, on: &Input<'_>, of: Loop) {
-        let (first, end) = self.feedback.excluded(of);
-        for index in first..end {
-            self.excluded_at[self.feedback.excluded_value(index)] = of;
-        }
-        if first < end {
+        self.mark_excluded(of, of);
+        if !self.feedback.excluded(of).is_empty() {
             let mut candidates = core::mem::take(&mut self.candidates);
             candidates.retain(|candidate| {
                 let is_excluded = self.excluded_at[candidate.value] == of;
@@ -58,9 +55,13 @@ impl Forward {
         for candidate in &self.candidates {
             self.status[candidate.value].candidate_of = NO_CANDIDATE;
         }
-        for index in first..end {
-            self.excluded_at[self.feedback.excluded_value(index)] = Loop::invalid();
-        }
+        self.mark_excluded(of, Loop::invalid());
+    }
+
+    /// Marks what the header of `of` leaves out.
+    fn mark_excluded(&mut self, of: Loop, mark: Loop) {
+        let Self { feedback, excluded_at, .. } = self;
+        feedback.excluded(of).iter().for_each(|&value| excluded_at[value] = mark);
     }
 
     /// At the header of `of`: its parameters that the loop uses behind loops within are needed before anything that is used behind the loop.

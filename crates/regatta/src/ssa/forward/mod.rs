@@ -32,6 +32,7 @@ mod candidates;
 mod choose;
 mod defs;
 mod entry;
+mod exclusions;
 mod feedback;
 mod forks;
 mod headers;
