@@ -20,8 +20,8 @@
 //! Loops are judged one by one, from the inside out: a loop learns while the loops around it are in their first attempt. When
 //! one of these is allocated again, the loops within keep what they have learnt.
 //!
-//! **Cost.** A block is allocated once, and for each loop around it at most `2 × rounds + 6` times more. Deep nests end sooner: what all
-//! loops of an outermost nest may spend is limited to [`BUDGET`] times its blocks.
+//! **Cost.** A block is allocated once, and for each loop around it at most `2 × rounds + 5` times more, and once more each time
+//! that values are let back in. Deep nests end sooner: what all loops of an outermost nest may spend is limited to [`BUDGET`] times its blocks.
 
 use super::exclusions::{Exclusions, Regained};
 use super::{Forward, Input, Memory, RELOAD_COST, StateRange};
@@ -270,8 +270,7 @@ impl Forward {
         let is_best = attempt == Attempt::First || cost < nest.best.0;
         if is_best {
             nest.best = (cost, plan);
-            let looks = attempt != Attempt::Regaining;
-            nest.regained = if looks { self.find_regained(on, of, plan.excluded) } else { None };
+            nest.regained = self.find_regained(on, of, plan.excluded);
         }
         let may_go_on = self.feedback.budget > 0 && attempt != Attempt::Learning(0);
         let frequency = on.flow.frequencies.of(on.flow.loops.header(of));

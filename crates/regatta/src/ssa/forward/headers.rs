@@ -29,8 +29,9 @@ impl Forward {
     /// At the header of `of`: adds what is used in the loop, wherever it is now, and leaves out what would be lost.
     #[inline(never)]
     pub(super) fn gather_for_loop(&mut self, on: &Input<'_>, of: Loop) {
-        self.mark_excluded(of, of);
-        if !self.feedback.excluded(of).is_empty() {
+        let leaves_out = !self.feedback.excluded(of).is_empty();
+        if leaves_out {
+            self.mark_excluded(of, of);
             let mut candidates = core::mem::take(&mut self.candidates);
             candidates.retain(|candidate| {
                 let is_excluded = self.excluded_at[candidate.value] == of;
@@ -55,7 +56,9 @@ impl Forward {
         for candidate in &self.candidates {
             self.status[candidate.value].candidate_of = NO_CANDIDATE;
         }
-        self.mark_excluded(of, Loop::invalid());
+        if leaves_out {
+            self.mark_excluded(of, Loop::invalid());
+        }
     }
 
     /// Marks what the header of `of` leaves out.
