@@ -56,6 +56,26 @@ fn what_a_header_leaves_out_makes_no_room_for_what_would_be_lost_in_turn() {
 }
 
 #[test]
+fn what_the_loop_loses_before_it_reads_it_is_not_brought_to_its_header() {
+    let in_loop = loads(
+        "machine { int preferred p0i p1i, slot 1 }
+        function {
+        block0:
+          op def v0i reg, def v1i reg
+          branch -> block1
+        block1: ; inst2
+          op clobbers p0i-p4i
+          op use v1i reg
+          op use v0i reg
+          branch -> block1
+        }",
+        2..6,
+    );
+    // One for each use, and none on the back edge.
+    assert_eq!(in_loop, 2);
+}
+
+#[test]
 fn what_was_left_out_but_stays_in_its_register_is_let_back_in() {
     let in_loop = loads(
         "machine { int preferred p0i p1i, slot 1 }

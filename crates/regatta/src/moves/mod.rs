@@ -4,6 +4,7 @@
 //! instruction, a move is needed. Moves that belong to one point happen all at once, in thought; [`ParallelMoves`] finds
 //! a sequence of single moves that comes to the same.
 
+pub(crate) mod dead;
 #[cfg(test)]
 mod minimum;
 mod parallel;

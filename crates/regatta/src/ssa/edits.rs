@@ -13,15 +13,17 @@
 use super::forward::{Forward, InReg, Input};
 use super::spill_sets::SpillSets;
 use super::stores::{StorePlace, Stores};
-use crate::cfg::Edge;
+use crate::cfg::{Edge, FlowGraph};
 use crate::code::Value;
 use crate::error::Error;
 use crate::ir::{Block, Inst, Machine, PReg, PerClass, RegClass};
 use crate::limits;
+use crate::moves::dead::{self, DeadMoves};
 use crate::moves::{ParallelMoves, Temporaries};
 use crate::output::{Allocation, Edit, Output, ProgPoint};
 use crate::slots::{SlotShape, Slots};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// The order of edits at one point.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,19 @@ struct Pending {
     to: Allocation,
 }
 
+impl Pending {
+    /// Once it is sorted: where it is.
+    #[inline(always)]
+    fn point(&self) -> ProgPoint {
+        ProgPoint::from_index((self.key >> (RANK_BITS + NUMBER_BITS)) as u32)
+    }
+
+    /// The same: is it one of those that lead into a block?
+    fn leads_in(&self) -> bool {
+        (self.key >> NUMBER_BITS & 7) <= Rank::EdgeIn as u64
+    }
+}
+
 fn key(point: ProgPoint, rank: Rank) -> u64 {
     u64::from(point.to_index()) << RANK_BITS | rank as u64
 }
@@ -68,6 +83,9 @@ pub(crate) struct Edits {
     sorted: Vec<Pending>,
     ends: Vec<u32>,
     parallel: ParallelMoves,
+    dead: DeadMoves,
+    /// What has been dropped of edits that would lead into blocks: where, and to what place.
+    dropped: Vec<(ProgPoint, Allocation)>,
 }
 
 /// What the pass reads besides the forward pass's input.
@@ -139,6 +157,12 @@ impl Edits {
             return Err(Error::TooLarge { what: "moves", limit: limits::MAX_EDITS });
         }
         self.sort(on.code.insts.len() - 1);
+        self.dead.clear();
+        self.dropped.clear();
+        // (Where all values find room, nothing is in a register in vain: it would find next to nothing.)
+        if on.is_scarce {
+            self.drop_dead(on, &output.allocs);
+        }
         self.write(on.machine, output);
         Ok(())
     }
@@ -146,11 +170,7 @@ impl Edits {
     /// The edits of the output, in order, each with its point; those of the second kind lead into a block, and what they do has been
     /// done in the registers at its entry.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = (ProgPoint, bool, Allocation, Allocation)> + '_ {
-        self.sorted.iter().map(|edit| {
-            let leads_in = (edit.key >> NUMBER_BITS & 7) <= Rank::EdgeIn as u64;
-            let point = ProgPoint::from_index((edit.key >> (RANK_BITS + NUMBER_BITS)) as u32);
-            (point, leads_in, edit.from, edit.to)
-        })
+        self.sorted.iter().map(|edit| (edit.point(), edit.leads_in(), edit.from, edit.to))
     }
 
     fn push(&mut self, key: u64, from: Allocation, to: Allocation) {
@@ -186,20 +206,45 @@ impl Edits {
         }
     }
 
+    /// Leaves out what nobody needs.
+    fn drop_dead(&mut self, on: &Input<'_>, allocs: &[Allocation]) {
+        let moves = InOrder { sorted: &self.sorted, ends: &self.ends };
+        let mut is_dead = self.dead.run(&dead::Input { code: on.code, flow: on.flow, allocs, moves: &moves }).iter();
+        self.sorted.retain(|edit| {
+            let goes = is_dead.next().is_some_and(|&is_dead| is_dead);
+            if goes && edit.leads_in() {
+                self.dropped.push((edit.point(), edit.to));
+            }
+            !goes
+        });
+    }
+
+    /// Does the register at the start of `block`, behind the edits that lead into it, hold what the forward pass says? Not if a move has been dropped that
+    /// would see to it.
+    pub(crate) fn is_kept_at_start(&self, on: &Input<'_>, block: Block, reg: PReg) -> bool {
+        let (start, there) = (block_start(on, block), Allocation::reg(reg));
+        let first = self.sorted.partition_point(|edit| edit.point() < start);
+        let mut leading_in = self.sorted[first..].iter().take_while(|edit| edit.point() == start && edit.leads_in());
+        let first_dropped = self.dropped.partition_point(|dropped| dropped.0 < start);
+        let mut dropped = self.dropped[first_dropped..].iter().take_while(|dropped| dropped.0 == start);
+        leading_in.any(|edit| edit.to == there)
+            || self.dead.may_be_live_in(block, reg) && !dropped.any(|dropped| dropped.1 == there)
+    }
+
     fn write(&mut self, machine: &Machine, output: &mut Output) {
         let some_are_in_frame = machine.stack != [0; 3];
         let in_frame = |place: Allocation| place.as_reg().is_none_or(|reg| some_are_in_frame && machine.is_stack(reg));
         let stats = &mut output.stats;
         output.edits.clear();
         output.edits.reserve(self.sorted.len());
-        for &Pending { key, from, to } in &self.sorted {
+        for edit in &self.sorted {
+            let Pending { from, to, .. } = *edit;
             match (in_frame(from), in_frame(to)) {
                 (false, false) => stats.moves += 1,
                 (false, true) => stats.spills += 1,
                 (true, _) => stats.reloads += 1,
             }
-            let point = ProgPoint::from_index((key >> (RANK_BITS + NUMBER_BITS)) as u32);
-            output.edits.push((point, Edit::Move { from, to }));
+            output.edits.push((edit.point(), Edit::Move { from, to }));
         }
     }
 
@@ -258,6 +303,29 @@ impl Edits {
         let mut temporaries = Helpers { machine: on.machine, used: by.forward.used, busy, slots, shape: by.shape };
         let pending = &mut self.pending;
         self.parallel.resolve(&mut temporaries, &mut |from, to| pending.push(Pending { key, from, to }));
+    }
+}
+
+/// The edits, sorted, and where each instruction's end.
+struct InOrder<'a> {
+    sorted: &'a [Pending],
+    ends: &'a [u32],
+}
+
+impl dead::Moves for InOrder<'_> {
+    fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    #[inline(always)]
+    fn list(&self, numbers: Range<usize>) -> impl DoubleEndedIterator<Item = dead::Move> + ExactSizeIterator {
+        self.sorted[numbers].iter().map(|edit| (edit.point(), edit.from, edit.to))
+    }
+
+    #[inline(always)]
+    fn of_block(&self, flow: &FlowGraph, block: Block) -> Range<usize> {
+        let in_front = |inst: Inst| if inst.0 == 0 { 0 } else { self.ends[inst.index() - 1] as usize };
+        in_front(flow.graph.first(block))..in_front(flow.graph.end(block))
     }
 }
 

@@ -95,7 +95,8 @@ impl SsaAllocator {
         self.loops.run(&self.code, &self.flow, &mut self.next_uses);
         let is_estimated = frequencies == FrequencyModel::Estimated;
         // Where all values have room, nothing is missing at forks.
-        let looks_ahead = careful && !is_estimated && self.loops.are_registers_scarce(&machine, self.code.survivors);
+        let is_scarce = careful && self.loops.are_registers_scarce(&machine, self.code.survivors);
+        let looks_ahead = is_scarce && !is_estimated;
         if looks_ahead {
             self.ahead.run(&self.flow, &self.next_uses);
         }
@@ -107,6 +108,7 @@ impl SsaAllocator {
             ahead: looks_ahead.then_some(&self.ahead),
             machine: &machine,
             careful,
+            is_scarce,
             is_estimated,
         };
         // The walk asks how control comes round loops that call.
@@ -148,7 +150,7 @@ impl SsaAllocator {
         }
         if !func.debug_value_labels().is_empty() {
             let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };
-            let by = residence::Residents::new(&input, &by, &self.slots);
+            let by = residence::Residents::new(&input, &by, &self.slots, &self.edits);
             self.debug.run(func, on, &by, self.edits.in_order(), output);
         }
         Ok(())
@@ -164,6 +166,7 @@ struct Known<'a> {
     ahead: Option<&'a LookAhead>,
     machine: &'a Machine,
     careful: bool,
+    is_scarce: bool,
     is_estimated: bool,
 }
 
@@ -172,9 +175,9 @@ impl<'a> Known<'a> {
     where
         'a: 'b,
     {
-        let Self { code, next_uses, loops, ahead, machine, careful, is_estimated } = self;
+        let Self { code, next_uses, loops, ahead, machine, careful, is_scarce, is_estimated } = self;
         let rounds = if careful { THOROUGH_ROUNDS } else { 0 };
-        Input { code, flow, next_uses, loops, ahead, machine, rounds, careful, is_estimated }
+        Input { code, flow, next_uses, loops, ahead, machine, rounds, careful, is_scarce, is_estimated }
     }
 }
 

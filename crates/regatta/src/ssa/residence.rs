@@ -1,7 +1,7 @@
 //! Where values are at the start of each block, for debug locations: in the registers that the forward pass recorded,
 //! and in the slots of those values whose store dominates the block and whose life in memory it lies in.
 
-use super::edits::Decisions;
+use super::edits::{Decisions, Edits};
 use super::forward::{Input, Memory};
 use super::stores::StorePlace;
 use crate::code::Value;
@@ -16,12 +16,13 @@ pub(crate) struct Residents<'a> {
     on: &'a Input<'a>,
     by: &'a Decisions<'a>,
     slots: &'a Slots,
+    edits: &'a Edits,
     /// Blocks from which on a value is in its slot; with `true`, from their very start.
     stored: Vec<(Value, Block, bool)>,
 }
 
 impl<'a> Residents<'a> {
-    pub(crate) fn new(on: &'a Input<'a>, by: &'a Decisions<'a>, slots: &'a Slots) -> Self {
+    pub(crate) fn new(on: &'a Input<'a>, by: &'a Decisions<'a>, slots: &'a Slots, edits: &'a Edits) -> Self {
         let mut stored: Vec<(Value, Block, bool)> = Vec::new();
         for store in &by.stores.stores {
             stored.push(match store.place {
@@ -39,13 +40,15 @@ impl<'a> Residents<'a> {
             }
         }
         stored.sort_unstable();
-        Self { on, by, slots, stored }
+        Self { on, by, slots, edits, stored }
     }
 }
 
 impl Residence for Residents<'_> {
     fn at_start(&self, block: Block, _: impl Iterator<Item = Value>, put: &mut impl FnMut(Value, PReg)) {
-        self.by.forward.at_entry(block).iter().for_each(|at| put(at.value, at.reg));
+        let there = self.by.forward.at_entry(block).iter();
+        let kept = there.filter(|at| self.edits.is_kept_at_start(self.on, block, at.reg));
+        kept.for_each(|at| put(at.value, at.reg));
     }
 
     fn is_in_slot_at_start(&self, block: Block, value: Value) -> bool {

@@ -77,6 +77,8 @@ pub(crate) struct Input<'a> {
     /// Are values stored as late as possible, and is it found out exactly for how long they need their slots? If not, they are stored where
     /// they are made, and dominators are not known.
     pub(crate) careful: bool,
+    /// Are there values that find no room in registers somewhere?
+    pub(crate) is_scarce: bool,
     /// Are frequencies estimated where it matters? Those by the depth of loops are then taken less seriously.
     pub(crate) is_estimated: bool,
 }

@@ -1,0 +1,85 @@
+//! The thorough setting loads nothing that nobody reads: in every function of the corpus, on some path from each load somebody reads the register before
+//! anything else is written there.
+
+use regatta::{
+    Algorithm, Allocation, Block, Context, Edit, FrequencyModel, Func, Function, InstOrEdit, OperandKind, Options,
+    Output, PReg, run_with_ctx,
+};
+use std::collections::BTreeSet;
+
+type Registers = BTreeSet<PReg>;
+
+/// Goes backwards over one step; `live` is what is live behind it, then what is live in front.
+fn step_back(func: &Func, output: &Output, step: &InstOrEdit, live: &mut Registers) {
+    match step {
+        InstOrEdit::Edit(Edit::Move { from, to }) => {
+            to.as_reg().map(|reg| live.remove(&reg));
+            live.extend(from.as_reg());
+        }
+        InstOrEdit::Inst(inst) => {
+            let places = || func.inst_operands(*inst).iter().zip(output.inst_allocs(*inst));
+            let of_kind = |kind| places().filter(move |(op, _)| op.kind() == kind).filter_map(|(_, at)| at.as_reg());
+            func.inst_clobbers(*inst).into_iter().chain(of_kind(OperandKind::Def)).for_each(|reg| {
+                live.remove(&reg);
+            });
+            live.extend(of_kind(OperandKind::Use));
+        }
+    }
+}
+
+fn live_out(func: &Func, block: Block, live_in: &[Registers]) -> Registers {
+    func.block_succs(block).iter().flat_map(|to| live_in[to.index()].iter().copied()).collect()
+}
+
+/// The loads whose registers are not read.
+fn dead_loads(func: &Func, output: &Output) -> Vec<(Block, Allocation)> {
+    let blocks: Vec<Block> = (0..func.num_blocks()).map(Block::new).collect();
+    let steps: Vec<Vec<InstOrEdit>> =
+        blocks.iter().map(|&block| output.block_insts_and_edits(func, block).collect()).collect();
+    let mut live_in = vec![Registers::new(); blocks.len()];
+    loop {
+        let before = live_in.clone();
+        for &block in blocks.iter().rev() {
+            let mut live = live_out(func, block, &live_in);
+            steps[block.index()].iter().rev().for_each(|step| step_back(func, output, step, &mut live));
+            live_in[block.index()] = live;
+        }
+        if live_in == before {
+            break;
+        }
+    }
+    let mut dead = Vec::new();
+    for &block in &blocks {
+        let mut live = live_out(func, block, &live_in);
+        for step in steps[block.index()].iter().rev() {
+            if let InstOrEdit::Edit(Edit::Move { from, to }) = step
+                && from.is_stack()
+                && to.as_reg().is_some_and(|reg| !live.contains(&reg))
+            {
+                dead.push((block, *to));
+            }
+            step_back(func, output, step, &mut live);
+        }
+    }
+    dead
+}
+
+#[test]
+fn what_is_loaded_is_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus");
+    let mut loads = 0;
+    let mut context = Context::default();
+    for entry in std::fs::read_dir(folder).expect("the corpus is part of the repository") {
+        let path = entry.expect("a readable folder").path();
+        for (n, problem) in regatta_corpus::read_file(&path).expect("a corpus file").iter().enumerate() {
+            for frequencies in [FrequencyModel::LoopDepth, FrequencyModel::Estimated] {
+                let options = Options { algorithm: Algorithm::Thorough, frequencies, ..Options::default() };
+                let output = run_with_ctx(&problem.func, &problem.env, &options, &mut context).expect("allocatable");
+                let dead = dead_loads(&problem.func, output);
+                assert!(dead.is_empty(), "{} function {n}, {frequencies:?}: {dead:?}", path.display());
+                loads += output.stats.reloads;
+            }
+        }
+    }
+    assert!(loads > 1000, "there is something to look at: {loads} loads");
+}
