@@ -1,5 +1,5 @@
-//! The thorough setting loads nothing that nobody reads: in every function of the corpus, on some path from each load somebody reads the register before
-//! anything else is written there.
+//! The thorough setting loads nothing in loops that nobody reads: in every function of the corpus, on some path from each such load somebody reads the
+//! register before anything else is written there.
 
 use regatta::{
     Algorithm, Allocation, Block, Context, Edit, FrequencyModel, Func, Function, InstOrEdit, OperandKind, Options,
@@ -31,7 +31,19 @@ fn live_out(func: &Func, block: Block, live_in: &[Registers]) -> Registers {
     func.block_succs(block).iter().flat_map(|to| live_in[to.index()].iter().copied()).collect()
 }
 
-/// The loads whose registers are not read.
+/// Can control come from the block to itself?
+fn is_in_loop(func: &Func, block: Block) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut todo = func.block_succs(block).to_vec();
+    while let Some(at) = todo.pop() {
+        if seen.insert(at) {
+            todo.extend_from_slice(func.block_succs(at));
+        }
+    }
+    seen.contains(&block)
+}
+
+/// The loads in loops whose registers are not read.
 fn dead_loads(func: &Func, output: &Output) -> Vec<(Block, Allocation)> {
     let blocks: Vec<Block> = (0..func.num_blocks()).map(Block::new).collect();
     let steps: Vec<Vec<InstOrEdit>> =
@@ -55,6 +67,7 @@ fn dead_loads(func: &Func, output: &Output) -> Vec<(Block, Allocation)> {
             if let InstOrEdit::Edit(Edit::Move { from, to }) = step
                 && from.is_stack()
                 && to.as_reg().is_some_and(|reg| !live.contains(&reg))
+                && is_in_loop(func, block)
             {
                 dead.push((block, *to));
             }

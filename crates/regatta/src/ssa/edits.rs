@@ -159,9 +159,9 @@ impl Edits {
         self.sort(on.code.insts.len() - 1);
         self.dead.clear();
         self.dropped.clear();
-        // (Where all values find room, nothing is in a register in vain: it would find next to nothing.)
-        if on.is_scarce {
-            self.drop_dead(on, &output.allocs);
+        // (Where all values find room, nothing is in a register in vain.)
+        if on.is_scarce && on.flow.loops.num() > 1 {
+            self.drop_dead(on, by.forward, &output.allocs);
         }
         self.write(on.machine, output);
         Ok(())
@@ -207,8 +207,8 @@ impl Edits {
     }
 
     /// Leaves out what nobody needs.
-    fn drop_dead(&mut self, on: &Input<'_>, allocs: &[Allocation]) {
-        let moves = InOrder { sorted: &self.sorted, ends: &self.ends };
+    fn drop_dead(&mut self, on: &Input<'_>, forward: &Forward, allocs: &[Allocation]) {
+        let moves = InOrder { forward, sorted: &self.sorted, ends: &self.ends };
         let mut is_dead = self.dead.run(&dead::Input { code: on.code, flow: on.flow, allocs, moves: &moves }).iter();
         self.sorted.retain(|edit| {
             let goes = is_dead.next().is_some_and(|&is_dead| is_dead);
@@ -308,6 +308,7 @@ impl Edits {
 
 /// The edits, sorted, and where each instruction's end.
 struct InOrder<'a> {
+    forward: &'a Forward,
     sorted: &'a [Pending],
     ends: &'a [u32],
 }
@@ -320,6 +321,14 @@ impl dead::Moves for InOrder<'_> {
     #[inline(always)]
     fn list(&self, numbers: Range<usize>) -> impl DoubleEndedIterator<Item = dead::Move> + ExactSizeIterator {
         self.sorted[numbers].iter().map(|edit| (edit.point(), edit.from, edit.to))
+    }
+
+    fn held_at(&self, flow: &FlowGraph, block: Block, put: &mut impl FnMut(PReg)) {
+        self.forward.at_entry(block).iter().for_each(|there| put(there.reg));
+        // Moves at its start may read what was there at the end of the only block before.
+        for edge in flow.graph.pred_edges(block).iter().filter(|&&edge| flow.moves_at_target(edge)) {
+            self.forward.at_exit(flow.graph.edge(*edge).from).iter().for_each(|there| put(there.reg));
+        }
     }
 
     #[inline(always)]
