@@ -213,6 +213,9 @@ pub(crate) struct BoundArgs {
     /// List the functions of each file where thorough is the farthest from the bound
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) worst: usize,
+    /// List the blocks of the function where thorough pays most more for loads than the bound does
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "function")]
+    pub(crate) blocks: usize,
 }
 
 /// The arguments of `regatta gen`.

@@ -116,6 +116,26 @@ impl<'a> CostModel<'a> {
         Self { problem, weights, fixed_stack_slots: problem.env.fixed_stack_slots.iter().copied().collect() }
     }
 
+    /// What an allocation pays for loads and operands on the stack, by block.
+    #[cfg(feature = "oracle")]
+    pub(crate) fn loads_by_block(&self, output: &Output) -> Vec<f64> {
+        let Problem { func, .. } = self.problem;
+        let mut loads = vec![0.0; func.insts.len()];
+        for (point, Edit::Move { from, .. }) in &output.edits {
+            if self.on_stack(*from)
+                && let Some(paid) = loads.get_mut(point.inst().index())
+            {
+                *paid += LOAD * self.weights[point.inst().index()];
+            }
+        }
+        for (index, paid) in loads.iter_mut().enumerate() {
+            let operands = output.inst_allocs(Inst::new(index)).iter().filter(|&&alloc| self.on_stack(alloc)).count();
+            *paid += STACK_OPERAND * self.weights[index] * operands as f64;
+        }
+        let of_block = |block| func.block_insns(Block::new(block)).iter().map(|inst| loads[inst.index()]).sum();
+        (0..func.blocks.len()).map(of_block).collect()
+    }
+
     /// The cost of an allocation of the function.
     pub(crate) fn cost(&self, output: &Output) -> Cost {
         let Problem { func, env } = self.problem;

@@ -121,12 +121,12 @@ impl Program {
         Ok(model)
     }
 
-    /// The least that the program costs if columns may be fractions, or nothing if that takes longer than so long.
+    /// The least that the program costs if columns may be fractions, and the columns; or nothing if that takes longer than so long.
     ///
     /// # Errors
     ///
     /// If the program has no solution, or the solver fails.
-    pub(super) fn relax(&self, limit: Duration) -> Result<Option<f64>> {
+    pub(super) fn relax(&self, limit: Duration) -> Result<Option<(f64, Vec<f64>)>> {
         let mut model = self.model(false)?;
         let failed = |what: &dyn fmt::Debug| anyhow!("the solver: {what:?}");
         model.make_quiet();
@@ -134,8 +134,11 @@ impl Program {
         model.try_set_option("threads", 1).map_err(|status| failed(&status))?;
         let solved = model.try_solve().map_err(|status| failed(&status))?;
         match solved.status() {
-            HighsModelStatus::ModelEmpty => Ok(Some(self.constant)),
-            HighsModelStatus::Optimal => Ok(Some(self.constant + solved.objective_value())),
+            HighsModelStatus::ModelEmpty => Ok(Some((self.constant, Vec::new()))),
+            HighsModelStatus::Optimal => {
+                let columns = solved.get_solution().columns().to_vec();
+                Ok(Some((self.constant + solved.objective_value(), columns)))
+            }
             HighsModelStatus::ReachedTimeLimit => Ok(None),
             status => Err(anyhow!("the solver: {status:?}")),
         }

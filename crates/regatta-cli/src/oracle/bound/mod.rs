@@ -25,6 +25,7 @@
 //! The solver works with floating-point numbers; what it finds is taken down by a millionth.
 
 mod access;
+mod blocks;
 mod copies;
 mod relaxation;
 #[cfg(test)]
@@ -57,7 +58,19 @@ fn bound(problem: &Problem, limit: Duration) -> Result<Option<f64>> {
     ensure!(!values.has_multiple_defs(), "an instruction defines a value several times");
     let costs = CostModel::new(problem);
     let relaxation = Relaxation::new(problem, &values, &costs);
-    Ok(relaxation.program.relax(limit)?.map(|bound| (bound * TRUST).max(0.0)))
+    Ok(relaxation.program.relax(limit)?.map(|(bound, _)| (bound * TRUST).max(0.0)))
+}
+
+/// Where thorough pays more for loads than the bound does, in `count` blocks; nothing where the bound is open.
+fn blocks(problem: &Problem, limit: Duration, count: usize) -> Result<String> {
+    let values = Values::by_block(&problem.func);
+    let costs = CostModel::new(problem);
+    let Relaxation { program, payments, .. } = Relaxation::new(problem, &values, &costs);
+    let Some((_, columns)) = program.relax(limit)? else { return Ok(String::new()) };
+    let prepared = Prepared::new(problem);
+    let mut runner = Runner::new(allocators()[0]);
+    runner.allocate(&prepared)?;
+    Ok(blocks::table(&payments, &columns, &costs, &runner.output(), count))
 }
 
 /// Whose allocations are compared with the bound; all ratios are to the last one's.
@@ -146,6 +159,12 @@ pub(crate) fn run(args: &BoundArgs) -> Result<Answer> {
         let sums = Sums::new(&bounded);
         let open = bounded.iter().filter(|function| function.is_open()).count();
         details += &worst(&name, &bounded, &sums, if args.function.is_some() { 1 } else { args.worst });
+        if args.blocks > 0 {
+            for (number, problem) in &problems {
+                details += &blocks(problem, limit, args.blocks).with_context(|| format!("{name} function {number}"))?;
+                details += "\n";
+            }
+        }
         let ratios = sums.ratios();
         if ratios.iter().all(|ratio| ratio.is_finite()) {
             table::add(&mut rows, row(name, bounded.len().to_string(), open.to_string(), &ratios));

@@ -20,6 +20,27 @@ struct Stretch {
     to: usize,
 }
 
+/// What is paid in a block for a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Payment {
+    pub(super) block: Block,
+    pub(super) value: Value,
+    /// The price, weighted, of all of the value.
+    pub(super) price: f64,
+    /// The share of the value that it is paid for,
+    share: Col,
+    /// or is not paid for.
+    spares: bool,
+}
+
+impl Payment {
+    /// What is paid in a solution of the program.
+    pub(super) fn paid(&self, columns: &[f64]) -> f64 {
+        let share = columns.get(self.share).copied().unwrap_or(0.0);
+        self.price * if self.spares { 1.0 - share } else { share }
+    }
+}
+
 /// The program of a function, while it is written.
 pub(super) struct Relaxation<'a> {
     problem: &'a Problem,
@@ -33,6 +54,8 @@ pub(super) struct Relaxation<'a> {
     /// By parameter: does it come in memory?
     comes_in_memory: BTreeMap<Value, Col>,
     copies: Copies,
+    /// Loads, and operands on the stack.
+    pub(super) payments: Vec<Payment>,
     /// By block and value: what is in registers all along the first stretch.
     start: Vec<BTreeMap<Value, Col>>,
     /// By block and value: what is in registers at the end, as the sum of these.
@@ -52,6 +75,7 @@ impl<'a> Relaxation<'a> {
             stored: BTreeMap::new(),
             comes_in_memory: BTreeMap::new(),
             copies: Copies::default(),
+            payments: Vec::new(),
             start: vec![BTreeMap::new(); blocks],
             end: vec![BTreeMap::new(); blocks],
         };
@@ -144,6 +168,10 @@ impl<'a> Relaxation<'a> {
                 // It is loaded as far as it has not been kept.
                 let kept = self.program.column(-saves * weight, 0, ALL);
                 self.program.constant += saves * weight;
+                if saves > 0.0 {
+                    let price = saves * weight;
+                    self.payments.push(Payment { block, value, price, share: kept, spares: true });
+                }
                 self.in_memory_or(value, vec![(kept, 1.0)], 1.0);
                 if let Some(behind) = behind.take() {
                     let terms = behind.into_iter().map(|col| (col, 1.0)).chain([(kept, -1.0)]);
@@ -162,7 +190,7 @@ impl<'a> Relaxation<'a> {
                 }
                 stretches.push(Stretch { kept, from: previous.map_or(0, |access| access.kept_from), to });
                 match next {
-                    Some(next) => behind = self.behind(next, value, kept, weight),
+                    Some(next) => behind = self.behind(block, next, value, kept),
                     None => self.add_end(block, value, kept, weight),
                 }
             }
@@ -170,21 +198,29 @@ impl<'a> Relaxation<'a> {
         }
     }
 
+    /// The share of a value that is paid for in a block.
+    fn paid_column(&mut self, block: Block, value: Value, price: f64) -> Col {
+        let share = self.program.column(price, 0, ALL);
+        self.payments.push(Payment { block, value, price, share, spares: false });
+        share
+    }
+
     /// At the end of a block that several ways lead from, a value may be loaded for several of them.
     fn add_end(&mut self, block: Block, value: Value, kept: Col, weight: f64) {
         let mut end = vec![kept];
         if self.values.edges_from(block).len() > 1 {
-            end.push(self.program.column(cost::LOAD * weight, 0, ALL));
+            end.push(self.paid_column(block, value, cost::LOAD * weight));
         }
         self.end[block.index()].insert(value, end);
     }
 
     /// What is in registers behind an access, as a sum; all of the value, if that is for nothing.
-    fn behind(&mut self, access: &Access, value: Value, kept: Col, weight: f64) -> Option<Vec<Col>> {
+    fn behind(&mut self, block: Block, access: &Access, value: Value, kept: Col) -> Option<Vec<Col>> {
         let used = access.used.filter(|&used| used != Use::Register)?;
-        let loaded = self.program.column(cost::LOAD * weight, 0, ALL);
+        let weight = self.weight(block);
+        let loaded = self.paid_column(block, value, cost::LOAD * weight);
         if used == Use::Anywhere {
-            let on_stack = self.program.column(cost::STACK_OPERAND * weight, 0, ALL);
+            let on_stack = self.paid_column(block, value, cost::STACK_OPERAND * weight);
             self.program.at_least(vec![(kept, 1.0), (loaded, 1.0), (on_stack, 1.0)], 1.0);
         } else {
             self.program.constant += cost::STACK_OPERAND * weight;
@@ -236,12 +272,13 @@ impl<'a> Relaxation<'a> {
     /// memory has its argument there, or it is stored on the way.
     fn add_edge(&mut self, edge: &Edge) {
         let weight = edge_weight(self.problem, edge, |block| self.weight(block));
+        let place = moves_on(self.problem, edge);
         let mut loads: BTreeMap<Value, Col> = BTreeMap::new();
         let mut stores: BTreeMap<Value, Col> = BTreeMap::new();
         for &(here, there) in &edge.names {
             let Some(&start) = self.start[edge.to.index()].get(&there) else { continue };
+            let load = *loads.entry(here).or_insert_with(|| self.paid_column(place, here, cost::LOAD * weight));
             let program = &mut self.program;
-            let load = *loads.entry(here).or_insert_with(|| program.column(cost::LOAD * weight, 0, ALL));
             let end = self.end[edge.from.index()].get(&here).into_iter().flatten();
             let terms = end.map(|&col| (col, 1.0)).chain([(load, 1.0), (start, -1.0)]);
             program.at_least(terms.collect(), 0.0);
@@ -256,8 +293,17 @@ impl<'a> Relaxation<'a> {
     }
 }
 
-/// What moves on an edge are weighed by: they are at the end of the block before if no other way leads from it, else at the start of the
-/// one behind.
+/// The block that moves on an edge are in: at the end of the one before if no other way leads from it, else at the start of the one
+/// behind.
+fn moves_on(problem: &Problem, edge: &Edge) -> Block {
+    let blocks = &problem.func.blocks;
+    match (blocks[edge.from.index()].succs.len(), blocks[edge.to.index()].preds.len()) {
+        (1, preds) if preds > 1 => edge.from,
+        _ => edge.to,
+    }
+}
+
+/// What moves on an edge are weighed by; if the block that they are in is not sure to be on no other way, the less of both ends.
 fn edge_weight(problem: &Problem, edge: &Edge, weight: impl Fn(Block) -> f64) -> f64 {
     let (from, to) = (weight(edge.from), weight(edge.to));
     let blocks = &problem.func.blocks;
