@@ -35,6 +35,12 @@ const TRACKED: u32 = u64::BITS;
 /// A set of the registers that are followed.
 type Registers = u64;
 
+/// The numbers of registers are below; as it is a power of two, no index is to be checked.
+const NUMBERS: usize = 256;
+
+/// By the number of a register: its bit, if it is followed.
+type Bits = [Registers; NUMBERS];
+
 /// What is known of a block.
 #[derive(Clone, Copy, Debug, Default)]
 struct BlockInfo {
@@ -76,21 +82,15 @@ pub(crate) struct Input<'a, M> {
 }
 
 /// The pass, with its storage.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct DeadMoves {
-    /// By the number of a register: its bit, if it is followed. Numbers end before; a mask of eight bits spares a check.
-    bits: [Registers; 256],
+    /// By the number of a register: its bit, if it is followed. There are [`NUMBERS`], or none if nothing is known.
+    bits: Vec<Registers>,
     num_tracked: u32,
     /// By the number of a set that instructions clobber.
     clobbered: Vec<Registers>,
     blocks: TypedVec<Block, BlockInfo>,
     is_dead: Vec<bool>,
-}
-
-impl Default for DeadMoves {
-    fn default() -> Self {
-        Self { bits: [0; 256], num_tracked: 0, clobbered: Vec::new(), blocks: TypedVec::default(), is_dead: Vec::new() }
-    }
 }
 
 impl DeadMoves {
@@ -113,22 +113,23 @@ impl DeadMoves {
 
     /// Forgets all: until the next run, everything is believed to be live.
     pub(crate) fn clear(&mut self) {
-        self.bits = [0; 256];
+        self.bits.clear();
     }
 
     /// May the register be live at the start of `block`, in front of moves?
     pub(crate) fn may_be_live_in(&self, block: Block, reg: PReg) -> bool {
-        let bit = self.bits[reg.index() & 255];
+        let bit = self.bits.get(reg.index()).copied().unwrap_or(0);
         bit == 0 || self.blocks[block].live_in & bit != 0
     }
 
     /// Finds the registers that moves write.
     fn track<M: Moves>(&mut self, on: &Input<'_, M>) {
-        self.bits = [0; 256];
         self.num_tracked = 0;
+        self.bits.clear();
+        self.bits.resize(NUMBERS, 0);
         for (_, _, to) in on.moves.list(0..on.moves.len()) {
-            if to.is_reg() && self.bits[to.index() & 255] == 0 && self.num_tracked < TRACKED {
-                self.bits[to.index() & 255] = 1 << self.num_tracked;
+            if to.is_reg() && self.bits[to.index() & (NUMBERS - 1)] == 0 && self.num_tracked < TRACKED {
+                self.bits[to.index() & (NUMBERS - 1)] = 1 << self.num_tracked;
                 self.num_tracked += 1;
             }
         }
@@ -142,6 +143,7 @@ impl DeadMoves {
     /// Looks at all blocks in loops, until nothing changes. False if that takes too long.
     fn look_at_all<M: Moves>(&mut self, on: &Input<'_, M>) -> bool {
         let Self { bits, clobbered, blocks, is_dead, .. } = self;
+        let Some(bits) = bits.first_chunk() else { return false };
         let flow = on.flow;
         blocks.reset(flow.graph.num_blocks(), BlockInfo::default());
         let insts = Insts { code: on.code, allocs: on.allocs, bits, clobbered };
@@ -164,7 +166,7 @@ impl DeadMoves {
             let mut live_out = 0;
             for to in flow.graph.succs(block) {
                 if flow.loops.block_loop(to) == Loop::ROOT {
-                    on.moves.held_at(flow, to, &mut |reg| live_out |= bits[reg.index() & 255]);
+                    on.moves.held_at(flow, to, &mut |reg| live_out |= bits[reg.index() & (NUMBERS - 1)]);
                 } else {
                     live_out |= blocks[to].live_in;
                 }
@@ -214,7 +216,7 @@ fn walk<M: Moves>(
 struct Insts<'a> {
     code: &'a Code,
     allocs: &'a [Allocation],
-    bits: &'a [Registers; 256],
+    bits: &'a Bits,
     clobbered: &'a [Registers],
 }
 
@@ -286,7 +288,7 @@ impl Walk {
 
     /// Walks over a move. Is it dead?
     #[inline(always)]
-    fn is_dead(&mut self, bits: &[Registers; 256], from: Allocation, to: Allocation) -> bool {
+    fn is_dead(&mut self, bits: &Bits, from: Allocation, to: Allocation) -> bool {
         let bit = bit_of(bits, to);
         let is_dead = bit & !self.live != 0;
         if is_dead {
@@ -311,6 +313,6 @@ fn bits_of_class(mut set: u64, bits: &[Registers]) -> Registers {
 
 /// The bit of a place, if it is a register that is followed.
 #[inline(always)]
-fn bit_of(bits: &[Registers; 256], place: Allocation) -> Registers {
-    select_unpredictable(place.is_reg(), bits[place.index() & 255], 0)
+fn bit_of(bits: &Bits, place: Allocation) -> Registers {
+    select_unpredictable(place.is_reg(), bits[place.index() & (NUMBERS - 1)], 0)
 }
