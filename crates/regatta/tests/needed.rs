@@ -96,5 +96,5 @@ fn what_is_loaded_is_read() {
     }
     assert!(loads > 1000, "there is something to look at: {loads} loads");
     // Behind a loop, whatever the allocator holds in a register is taken to be needed.
-    assert!(dead.len() * 1000 <= loads as usize, "of {loads} loads: {dead:#?}");
+    assert!(dead.len() * 1000 <= loads, "of {loads} loads: {dead:#?}");
 }
