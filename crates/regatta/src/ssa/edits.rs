@@ -8,6 +8,8 @@
 //! At one point of the code, edits come in the order of [`Rank`]. A sort by point, rank and number of the edit gives the output's list:
 //! they are dealt out by instruction, and the few at each instruction are sorted.
 //!
+//! What nobody needs of that is left out ([`crate::moves::dead`]), in the thorough setting, and where registers are scarce: elsewhere there is next to nothing of the kind.
+//!
 //! Cost: linear in edits, in instructions, and in edges × registers.
 
 use super::forward::{Forward, InReg, Input};
