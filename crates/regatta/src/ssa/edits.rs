@@ -327,9 +327,10 @@ impl dead::Moves for InOrder<'_> {
 
     fn held_at(&self, flow: &FlowGraph, block: Block, put: &mut impl FnMut(PReg)) {
         self.forward.at_entry(block).iter().for_each(|there| put(there.reg));
-        // Moves at its start may read what was there at the end of the only block before.
-        for edge in flow.graph.pred_edges(block).iter().filter(|&&edge| flow.moves_at_target(edge)) {
-            self.forward.at_exit(flow.graph.edge(*edge).from).iter().for_each(|there| put(there.reg));
+        // Moves at its start may read what was there at the end of the only block before. (Joins have none there, and may have so many ways to them that
+        // these are not to be gone through for each.)
+        if let &[edge] = flow.graph.pred_edges(block) {
+            self.forward.at_exit(flow.graph.edge(edge).from).iter().for_each(|there| put(there.reg));
         }
     }
 
