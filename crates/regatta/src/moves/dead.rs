@@ -10,8 +10,8 @@
 //! the end of a block is live at its start as well, unless it is written in between, so the block need not be walked again; not unless a move
 //! writes there that was thought to be dead.
 //!
-//! Only loops are looked at. They have most of the cost, and half of the code; behind them, what the allocator says is held is taken to be needed. The
-//! rest would gain another 0.15 % of cost for half as much work again. Only registers that moves write are of interest, and there are hardly ever
+//! Only loops are looked at. They have most of the cost, and about half of the code; behind them, what the allocator says is held is taken to be needed. The
+//! rest would gain another 0.16 % of cost for more than half as much work again. Only registers that moves write are of interest, and there are hardly ever
 //! more than [`TRACKED`] of them: all that is live fits into one number.
 //!
 //! **Cost.** Linear in the instructions, operands and moves of loops, and in their blocks times the depth. A function that [`STEPS`] looks at
