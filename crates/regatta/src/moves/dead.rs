@@ -72,7 +72,6 @@ pub(crate) trait Moves {
 }
 
 /// What the pass reads.
-#[derive(Clone, Copy)]
 pub(crate) struct Input<'a, M> {
     pub(crate) code: &'a Code,
     pub(crate) flow: &'a FlowGraph,

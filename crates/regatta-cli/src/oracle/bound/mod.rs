@@ -61,9 +61,11 @@ fn bound(problem: &Problem, limit: Duration) -> Result<Option<f64>> {
     Ok(relaxation.program.relax(limit)?.map(|(bound, _)| (bound * TRUST).max(0.0)))
 }
 
-/// Where thorough pays more for loads than the bound does, in `count` blocks; nothing where the bound is open.
+/// Where thorough pays more for loads than the bound does, in `count` blocks; nothing where the bound is open. (The program is solved once more for it:
+/// it is asked of single functions.)
 fn blocks(problem: &Problem, limit: Duration, count: usize) -> Result<String> {
     let values = Values::by_block(&problem.func);
+    ensure!(!values.has_multiple_defs(), "an instruction defines a value several times");
     let costs = CostModel::new(problem);
     let Relaxation { program, payments, .. } = Relaxation::new(problem, &values, &costs);
     let Some((_, columns)) = program.relax(limit)? else { return Ok(String::new()) };
