@@ -2,20 +2,26 @@
 //!
 //! The transfers of a group happen at once; [`ParallelMoves`] puts them in order. Groups are in the order of the blocks
 //! as they were visited, which a stable sort turns into that of the code where the two differ.
+//!
+//! A piece of a live range may be in a register though it is used on some paths only, or on none any more, since it has been split. What is loaded into it or moved
+//! there for others is left out ([`crate::moves::dead`]).
 
 use super::frame::Tenants;
 use super::interference::Registers;
 use super::memory::is_stored_already;
 use super::places::{Input, Places, Target, Transfer};
 use super::points::Point;
+use crate::cfg::FlowGraph;
 use crate::code::Value;
 use crate::debug::EditAt;
 use crate::ir::entity::TypedVec;
-use crate::ir::{Machine, PReg, PerClass, RegClass};
+use crate::ir::{Block, Machine, PReg, PerClass, RegClass};
+use crate::moves::dead::{self, DeadMoves};
 use crate::moves::{ParallelMoves, Temporaries};
 use crate::output::{Allocation, Edit, Output, ProgPoint};
 use crate::slots::{SlotShape, Slots};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// The pass, with its storage.
 #[derive(Debug, Default)]
@@ -23,6 +29,7 @@ pub(crate) struct Edits {
     parallel: ParallelMoves,
     /// Where edits lead into blocks, and how many: the first there.
     leading_in: Vec<(ProgPoint, u32)>,
+    dead: DeadMoves,
 }
 
 /// What the pass reads besides the input.
@@ -90,24 +97,80 @@ impl Edits {
         }
         if !output.edits.is_sorted_by_key(|edit| edit.0) {
             output.edits.sort_by_key(|edit| edit.0);
+            self.leading_in.sort_unstable_by_key(|leading| leading.0);
         }
+        self.drop_dead(on, output);
         count(by.machine, output);
     }
 
-    /// The edits of the output, in order; with each, whether it leads into a block.
-    pub(crate) fn in_order(&mut self, output: &Output) -> Vec<EditAt> {
-        self.leading_in.sort_unstable_by_key(|leading| leading.0);
-        let mut leading_in = self.leading_in.iter().copied().peekable();
-        let mut left = 0;
-        let edit = |&(point, Edit::Move { from, to }): &(ProgPoint, Edit)| {
-            if let Some((_, count)) = leading_in.next_if(|leading| leading.0 == point) {
-                left = count;
+    /// Leaves out what nobody needs.
+    fn drop_dead(&mut self, on: Input<'_>, output: &mut Output) {
+        let moves = InOrder { edits: &output.edits };
+        self.dead.run(&dead::Input { code: on.code, flow: on.flow, allocs: &output.allocs, moves: &moves });
+        let before = core::mem::take(&mut self.leading_in);
+        let mut leads_in = leads_in(&before);
+        let mut numbers = 0..;
+        output.edits.retain(|&(point, Edit::Move { to, .. })| {
+            let goes = numbers.next().is_some_and(|number| self.dead.is_dead(number));
+            if leads_in(point) {
+                match self.leading_in.last_mut() {
+                    _ if goes => self.dead.not_led_in(point, to),
+                    Some((last, count)) if *last == point => *count += 1,
+                    _ => self.leading_in.push((point, 1)),
+                }
             }
-            let leads_in = left > 0;
-            left = left.saturating_sub(1);
-            (point, leads_in, from, to)
-        };
-        output.edits.iter().map(edit).collect()
+            !goes
+        });
+    }
+
+    /// The edits of the output, in order; with each, whether it leads into a block.
+    pub(crate) fn in_order(&self, output: &Output) -> Vec<EditAt> {
+        let mut leads_in = leads_in(&self.leading_in);
+        output.edits.iter().map(|&(point, Edit::Move { from, to })| (point, leads_in(point), from, to)).collect()
+    }
+
+    /// Registers may hold something else, at the start of `block`, than they would with what has been left out. Is that so of one that no move there writes?
+    pub(crate) fn may_be_lost(&self, flow: &FlowGraph, block: Block, reg: PReg) -> bool {
+        self.dead.may_be_lost(flow, block, reg)
+    }
+}
+
+/// Asked of the edits one after the other, each by its point, tells which of them lead into a block. `leading_in` says how many do, of the first at a point.
+fn leads_in(leading_in: &[(ProgPoint, u32)]) -> impl FnMut(ProgPoint) -> bool {
+    let mut leading_in = leading_in.iter().copied().peekable();
+    let mut left = 0;
+    move |point| {
+        if let Some((_, count)) = leading_in.next_if(|leading| leading.0 == point) {
+            left = count;
+        }
+        let leads_in = left > 0;
+        left = left.saturating_sub(1);
+        leads_in
+    }
+}
+
+/// The edits, sorted.
+struct InOrder<'a> {
+    edits: &'a [(ProgPoint, Edit)],
+}
+
+impl dead::Moves for InOrder<'_> {
+    // (What is in registers at the start of a block is not listed anywhere.)
+    const EVERYWHERE: bool = true;
+
+    fn len(&self) -> usize {
+        self.edits.len()
+    }
+
+    fn list(&self, numbers: Range<usize>) -> impl DoubleEndedIterator<Item = dead::Move> + ExactSizeIterator {
+        self.edits[numbers].iter().map(|&(point, Edit::Move { from, to })| (point, from, to))
+    }
+
+    fn held_at(&self, _: &FlowGraph, _: Block, _: &mut impl FnMut(PReg)) {}
+
+    fn of_block(&self, flow: &FlowGraph, block: Block) -> Range<usize> {
+        let in_front = |inst| self.edits.partition_point(|edit| edit.0 < ProgPoint::before(inst));
+        in_front(flow.graph.first(block))..in_front(flow.graph.end(block))
     }
 }
 

@@ -147,10 +147,18 @@ impl BacktrackingAllocator {
             return Err(Error::TooLarge { what: "words of spill slots", limit: limits::MAX_SLOT_WORDS });
         }
         if has_labels {
-            let by = residence::Residents::new(on, &self.places, &self.tenants, &self.slots, &self.cleanup.in_memory);
-            let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };
             let edits = self.edits.in_order(output);
-            self.debug.run(func, on, &by, edits.into_iter(), output);
+            let by = residence::Residents::new(
+                on,
+                &self.places,
+                &self.tenants,
+                &self.slots,
+                &self.cleanup.in_memory,
+                &self.edits,
+                &edits,
+            );
+            let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };
+            self.debug.run(func, on, &by, edits.iter().copied(), output);
         }
         Ok(())
     }

@@ -1,14 +1,15 @@
 //! Where values are at the start of each block, for debug locations: in the register of the piece that covers it, and
 //! in the slot where the value's copy in memory lives.
 
+use super::edits::Edits;
 use super::frame::Tenants;
 use super::places::{Input, Places};
 use super::points::{Point, Points};
 use crate::code::Value;
-use crate::debug::Residence;
+use crate::debug::{EditAt, Residence};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, PReg};
-use crate::output::Allocation;
+use crate::output::{Allocation, ProgPoint};
 use crate::slots::{Slots, Stretch};
 use alloc::vec::Vec;
 
@@ -21,6 +22,9 @@ pub(crate) struct Residents<'a> {
     in_memory: &'a TypedVec<Value, bool>,
     /// The stretches of points at which each value is in its slot, sorted.
     in_slots: Vec<(Value, Stretch)>,
+    edits: &'a Edits,
+    /// What moves that lead into blocks write, sorted by where.
+    led_in: Vec<(ProgPoint, Allocation)>,
 }
 
 impl<'a> Residents<'a> {
@@ -30,10 +34,21 @@ impl<'a> Residents<'a> {
         tenants: &'a Tenants,
         slots: &'a Slots,
         in_memory: &'a TypedVec<Value, bool>,
+        edits: &'a Edits,
+        in_order: &[EditAt],
     ) -> Self {
         let mut in_slots = tenants.of_values.clone();
         in_slots.sort_unstable_by_key(|(value, stretch)| (*value, stretch.from));
-        Self { on, places, tenants, slots, in_memory, in_slots }
+        let led_in = in_order.iter().filter(|edit| edit.1).map(|&(point, _, _, to)| (point, to)).collect();
+        Self { on, places, tenants, slots, in_memory, in_slots, edits, led_in }
+    }
+
+    /// Does the register hold, at the start of `block`, what it was to hold? Not if a move has been left out that would see to it.
+    fn is_kept_at_start(&self, block: Block, reg: PReg) -> bool {
+        let start = ProgPoint::before(self.on.flow.graph.first(block));
+        let first = self.led_in.partition_point(|&(point, _)| point < start);
+        let mut here = self.led_in[first..].iter().take_while(|&&(point, _)| point == start);
+        here.any(|&(_, to)| to == Allocation::reg(reg)) || !self.edits.may_be_lost(self.on.flow, block, reg)
     }
 }
 
@@ -41,7 +56,9 @@ impl Residence for Residents<'_> {
     fn at_start(&self, block: Block, wanted: impl Iterator<Item = Value>, put: &mut impl FnMut(Value, PReg)) {
         let entry = Points::entry(self.on.flow, block);
         for value in wanted {
-            if let Some(reg) = self.places.piece_at(value, entry).and_then(|piece| piece.place) {
+            if let Some(reg) = self.places.piece_at(value, entry).and_then(|piece| piece.place)
+                && self.is_kept_at_start(block, reg)
+            {
                 put(value, reg);
             }
         }

@@ -10,11 +10,13 @@
 //! the end of a block is live at its start as well, unless it is written in between, so the block need not be walked again; not unless a move
 //! writes there that was thought to be dead.
 //!
-//! Only loops are looked at. They have most of the cost, and about half of the code; behind them, what the allocator says is held is taken to be needed. The
-//! rest would gain another 0.16 % of cost for more than half as much work again. Only registers that moves write are of interest, and there are hardly ever
-//! more than [`TRACKED`] of them: all that is live fits into one number.
+//! For the SSA allocator, only loops are looked at. They have most of the cost, and about half of the code; behind them, what the allocator says is held is taken
+//! to be needed. The rest would gain another 0.16 % of cost for more than half as much work again. The backtracking allocator has far more of such moves, since it
+//! gives a register to a piece of a live range, whichever paths lead to uses; and the walk is little beside its other work. All its code is looked at.
 //!
-//! **Cost.** Linear in the instructions, operands and moves of loops, and in their blocks times the depth. A function that [`STEPS`] looks at
+//! Only registers that moves write are of interest, and there are hardly ever more than [`TRACKED`] of them: all that is live fits into one number.
+//!
+//! **Cost.** Linear in the instructions, operands and moves that are looked at, and in blocks times the depth of loops. A function that [`STEPS`] looks at
 //! a block will not do for keeps its moves, and so does one with a loop that is entered elsewhere than at its header.
 
 use crate::cfg::{FlowGraph, Loop};
@@ -58,13 +60,16 @@ pub(crate) type Move = (ProgPoint, Allocation, Allocation);
 
 /// The moves of a function, in order.
 pub(crate) trait Moves {
+    /// Are moves outside of loops looked at as well?
+    const EVERYWHERE: bool;
+
     /// How many there are.
     fn len(&self) -> usize;
 
     /// Those of so many numbers.
     fn list(&self, numbers: Range<usize>) -> impl DoubleEndedIterator<Item = Move> + ExactSizeIterator;
 
-    /// Tells `put` of all registers that may be read from the start of a block on before they are written.
+    /// Tells `put` of all registers that may be read, before they are written, from the start on of a block that is not looked at.
     fn held_at(&self, flow: &FlowGraph, block: Block, put: &mut impl FnMut(PReg));
 
     /// The numbers of those in a block.
@@ -90,35 +95,55 @@ pub(crate) struct DeadMoves {
     clobbered: Vec<Registers>,
     blocks: TypedVec<Block, BlockInfo>,
     is_dead: Vec<bool>,
+    /// What has been dropped of moves that would lead into blocks: where, and to what place; sorted.
+    not_led_in: Vec<(ProgPoint, Allocation)>,
 }
 
 impl DeadMoves {
-    /// For each move, is it in a loop and dead?
-    pub(crate) fn run<M: Moves>(&mut self, on: &Input<'_, M>) -> &[bool] {
+    /// Finds out which moves are dead.
+    pub(crate) fn run<M: Moves>(&mut self, on: &Input<'_, M>) {
+        self.not_led_in.clear();
         self.is_dead.clear();
         self.is_dead.resize(on.moves.len(), false);
         if on.flow.loops.any_irreducible() {
             // What is live where such a loop is entered, the walk would not know in time.
             self.clear();
-            return &self.is_dead;
+            return;
         }
         self.track(on);
         if self.num_tracked > 0 && !self.look_at_all(on) {
             self.is_dead.fill(false);
             self.clear();
         }
-        &self.is_dead
+    }
+
+    /// Is the move of this number dead?
+    pub(crate) fn is_dead(&self, number: usize) -> bool {
+        self.is_dead[number]
     }
 
     /// Forgets all: until the next run, everything is believed to be live.
     pub(crate) fn clear(&mut self) {
         self.bits.clear();
+        self.not_led_in.clear();
     }
 
-    /// May the register be live at the start of `block`, in front of moves?
-    pub(crate) fn may_be_live_in(&self, block: Block, reg: PReg) -> bool {
+    /// A move to a place that would lead into a block has been dropped, behind all of which that was said before.
+    pub(crate) fn not_led_in(&mut self, point: ProgPoint, to: Allocation) {
+        self.not_led_in.push((point, to));
+    }
+
+    /// A register is to hold something at the start of `block`, behind the moves that lead into it, none of which writes the register. May it hold something else,
+    /// as moves have been dropped?
+    pub(crate) fn may_be_lost(&self, flow: &FlowGraph, block: Block, reg: PReg) -> bool {
         let bit = self.bits.get(reg.index()).copied().unwrap_or(0);
-        bit == 0 || self.blocks[block].live_in & bit != 0
+        if bit != 0 && self.blocks[block].live_in & bit == 0 {
+            return true;
+        }
+        let start = ProgPoint::before(flow.graph.first(block));
+        let first = self.not_led_in.partition_point(|&(point, _)| point < start);
+        let mut here = self.not_led_in[first..].iter().take_while(|&&(point, _)| point == start);
+        here.any(|&(_, to)| to == Allocation::reg(reg))
     }
 
     /// Finds the registers that moves write.
@@ -158,13 +183,13 @@ impl DeadMoves {
             left -= 1;
             at -= 1;
             let block = order[at];
-            if flow.loops.block_loop(block) == Loop::ROOT {
+            if !M::EVERYWHERE && flow.loops.block_loop(block) == Loop::ROOT {
                 blocks[block].live_in = !0;
                 continue;
             }
             let mut live_out = 0;
             for to in flow.graph.succs(block) {
-                if flow.loops.block_loop(to) == Loop::ROOT {
+                if !M::EVERYWHERE && flow.loops.block_loop(to) == Loop::ROOT {
                     on.moves.held_at(flow, to, &mut |reg| live_out |= bits[reg.index() & (NUMBERS - 1)]);
                 } else {
                     live_out |= blocks[to].live_in;
@@ -315,3 +340,6 @@ fn bits_of_class(mut set: u64, bits: &[Registers]) -> Registers {
 fn bit_of(bits: &Bits, place: Allocation) -> Registers {
     select_unpredictable(place.is_reg(), bits[place.index() & (NUMBERS - 1)], 0)
 }
+
+#[cfg(test)]
+mod tests;

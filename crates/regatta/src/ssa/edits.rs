@@ -86,8 +86,6 @@ pub(crate) struct Edits {
     ends: Vec<u32>,
     parallel: ParallelMoves,
     dead: DeadMoves,
-    /// What has been dropped of edits that would lead into blocks: where, and to what place.
-    dropped: Vec<(ProgPoint, Allocation)>,
 }
 
 /// What the pass reads besides the forward pass's input.
@@ -160,7 +158,6 @@ impl Edits {
         }
         self.sort(on.code.insts.len() - 1);
         self.dead.clear();
-        self.dropped.clear();
         // (Where all values find room, nothing is in a register in vain.)
         if on.is_scarce && on.flow.loops.num() > 1 {
             self.drop_dead(on, by.forward, &output.allocs);
@@ -211,11 +208,12 @@ impl Edits {
     /// Leaves out what nobody needs.
     fn drop_dead(&mut self, on: &Input<'_>, forward: &Forward, allocs: &[Allocation]) {
         let moves = InOrder { forward, sorted: &self.sorted, ends: &self.ends };
-        let mut is_dead = self.dead.run(&dead::Input { code: on.code, flow: on.flow, allocs, moves: &moves }).iter();
+        self.dead.run(&dead::Input { code: on.code, flow: on.flow, allocs, moves: &moves });
+        let mut numbers = 0..;
         self.sorted.retain(|edit| {
-            let goes = is_dead.next().is_some_and(|&is_dead| is_dead);
+            let goes = numbers.next().is_some_and(|number| self.dead.is_dead(number));
             if goes && edit.leads_in() {
-                self.dropped.push((edit.point(), edit.to));
+                self.dead.not_led_in(edit.point(), edit.to);
             }
             !goes
         });
@@ -227,10 +225,7 @@ impl Edits {
         let (start, there) = (block_start(on, block), Allocation::reg(reg));
         let first = self.sorted.partition_point(|edit| edit.point() < start);
         let mut leading_in = self.sorted[first..].iter().take_while(|edit| edit.point() == start && edit.leads_in());
-        let first_dropped = self.dropped.partition_point(|dropped| dropped.0 < start);
-        let mut dropped = self.dropped[first_dropped..].iter().take_while(|dropped| dropped.0 == start);
-        leading_in.any(|edit| edit.to == there)
-            || self.dead.may_be_live_in(block, reg) && !dropped.any(|dropped| dropped.1 == there)
+        leading_in.any(|edit| edit.to == there) || !self.dead.may_be_lost(on.flow, block, reg)
     }
 
     fn write(&mut self, machine: &Machine, output: &mut Output) {
@@ -316,6 +311,8 @@ struct InOrder<'a> {
 }
 
 impl dead::Moves for InOrder<'_> {
+    const EVERYWHERE: bool = false;
+
     fn len(&self) -> usize {
         self.sorted.len()
     }
