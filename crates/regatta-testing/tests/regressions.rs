@@ -137,6 +137,11 @@ fn two_uses_in_one_foreign_register() {
 }
 
 #[test]
+fn a_dead_move_on_an_edge_lends_its_register() {
+    allocated("a_dead_move_on_an_edge_lends_its_register");
+}
+
+#[test]
 fn a_limited_use_beside_a_clobber() {
     allocated("a_limited_use_beside_a_clobber");
 }

@@ -29,7 +29,7 @@ pub(crate) struct Edits {
     parallel: ParallelMoves,
     /// Where edits lead into blocks, and how many: the first there.
     leading_in: Vec<(ProgPoint, u32)>,
-    dead: DeadMoves,
+    pub(super) dead: DeadMoves,
 }
 
 /// What the pass reads besides the input.
@@ -127,11 +127,6 @@ impl Edits {
     pub(crate) fn in_order(&self, output: &Output) -> Vec<EditAt> {
         let mut leads_in = leads_in(&self.leading_in);
         output.edits.iter().map(|&(point, Edit::Move { from, to })| (point, leads_in(point), from, to)).collect()
-    }
-
-    /// Registers may hold something else, at the start of `block`, than they would with what has been left out. Is that so of one that no move there writes?
-    pub(crate) fn may_be_lost(&self, flow: &FlowGraph, block: Block, reg: PReg) -> bool {
-        self.dead.may_be_lost(flow, block, reg)
     }
 }
 

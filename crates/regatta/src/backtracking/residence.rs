@@ -48,7 +48,8 @@ impl<'a> Residents<'a> {
         let start = ProgPoint::before(self.on.flow.graph.first(block));
         let first = self.led_in.partition_point(|&(point, _)| point < start);
         let mut here = self.led_in[first..].iter().take_while(|&&(point, _)| point == start);
-        here.any(|&(_, to)| to == Allocation::reg(reg)) || !self.edits.may_be_lost(self.on.flow, block, reg)
+        let is_led_in = here.any(|&(_, to)| to == Allocation::reg(reg));
+        !self.edits.dead.may_be_lost(self.on.flow, block, reg, is_led_in)
     }
 }
 

@@ -133,17 +133,18 @@ impl DeadMoves {
         self.not_led_in.push((point, to));
     }
 
-    /// A register is to hold something at the start of `block`, behind the moves that lead into it, none of which writes the register. May it hold something else,
-    /// as moves have been dropped?
-    pub(crate) fn may_be_lost(&self, flow: &FlowGraph, block: Block, reg: PReg) -> bool {
-        let bit = self.bits.get(reg.index()).copied().unwrap_or(0);
-        if bit != 0 && self.blocks[block].live_in & bit == 0 {
-            return true;
-        }
+    /// A register is to hold something at the start of `block`, behind the moves that lead into it; `is_led_in` says if one of these, of those that are left, writes
+    /// the register. May it hold something else, as moves have been dropped?
+    pub(crate) fn may_be_lost(&self, flow: &FlowGraph, block: Block, reg: PReg, is_led_in: bool) -> bool {
         let start = ProgPoint::before(flow.graph.first(block));
         let first = self.not_led_in.partition_point(|&(point, _)| point < start);
         let mut here = self.not_led_in[first..].iter().take_while(|&&(point, _)| point == start);
-        here.any(|&(_, to)| to == Allocation::reg(reg))
+        // (What writes it nevertheless may only have used it for a moment, as long as it was free.)
+        if here.any(|&(_, to)| to == Allocation::reg(reg)) {
+            return true;
+        }
+        let bit = self.bits.get(reg.index()).copied().unwrap_or(0);
+        !is_led_in && bit != 0 && self.blocks[block].live_in & bit == 0
     }
 
     /// Finds the registers that moves write.

@@ -225,7 +225,8 @@ impl Edits {
         let (start, there) = (block_start(on, block), Allocation::reg(reg));
         let first = self.sorted.partition_point(|edit| edit.point() < start);
         let mut leading_in = self.sorted[first..].iter().take_while(|edit| edit.point() == start && edit.leads_in());
-        leading_in.any(|edit| edit.to == there) || !self.dead.may_be_lost(on.flow, block, reg)
+        let is_led_in = leading_in.any(|edit| edit.to == there);
+        !self.dead.may_be_lost(on.flow, block, reg, is_led_in)
     }
 
     fn write(&mut self, machine: &Machine, output: &mut Output) {

@@ -147,12 +147,14 @@ fn registers_are_lost_where_dead_moves_would_have_filled_them() {
     let (dead, mut found, flow) = dead_among::<true>(LOOP, &[(1, 0, 4), (3, 0, 1)], &[]);
     assert_eq!(dead, [0]);
     let [first, second] = [1, 2].map(Block::new);
-    assert!(found.may_be_lost(&flow, first, reg(4)) && found.may_be_lost(&flow, second, reg(4)));
-    // Live, or written by no move.
-    assert!(!found.may_be_lost(&flow, first, reg(1)) && !found.may_be_lost(&flow, first, reg(6)));
-    // Live in front of the moves that lead into a block, but one of these has been dropped.
+    assert!(found.may_be_lost(&flow, first, reg(4), false) && found.may_be_lost(&flow, second, reg(4), false));
+    // Written by a move there; live; written by no move at all.
+    assert!(!found.may_be_lost(&flow, first, reg(4), true));
+    assert!(!found.may_be_lost(&flow, first, reg(1), false) && !found.may_be_lost(&flow, first, reg(6), false));
+    // Live in front of the moves that lead into a block, but one of these has been dropped. Another that is left has used the register for something else.
     found.not_led_in(ProgPoint::before(flow.graph.first(first)), place(1));
-    assert!(found.may_be_lost(&flow, first, reg(1)) && !found.may_be_lost(&flow, second, reg(1)));
+    assert!(found.may_be_lost(&flow, first, reg(1), false) && found.may_be_lost(&flow, first, reg(1), true));
+    assert!(!found.may_be_lost(&flow, second, reg(1), false));
     found.clear();
-    assert!(!found.may_be_lost(&flow, first, reg(1)) && !found.may_be_lost(&flow, first, reg(4)));
+    assert!(!found.may_be_lost(&flow, first, reg(1), false) && !found.may_be_lost(&flow, first, reg(4), false));
 }
