@@ -81,6 +81,28 @@ fn a_rotation_of_two_parameters_takes_one_move() {
 }
 
 #[test]
+fn two_that_would_have_to_change_places_are_made_in_a_third() {
+    let places = moves(
+        "machine { int preferred p0i-p5i, slot 1 }
+        function {
+        block0:
+          op def v0i reg, def v1i reg
+          branch -> block1(v0i, v1i)
+        block1(v2i, v3i):
+          op def v4i reg, use v2i reg
+          op def v5i reg, use v3i reg
+          branch -> block2, block3
+        block2:
+          branch -> block1(v5i, v4i)
+        block3:
+          ret
+        }",
+    );
+    // v4i is where v2i was; were v5i where v3i was, they would take three moves.
+    assert_eq!(places.len(), 2, "{places:?}");
+}
+
+#[test]
 fn the_parameter_that_a_value_becomes_most_often_decides_on_its_register() {
     // v4 becomes v2 around the inner loop, and v1 around the outer one.
     let places = moves(

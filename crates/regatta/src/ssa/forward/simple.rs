@@ -114,9 +114,13 @@ impl Forward {
         let class = op.class();
         if op.want == Want::Reg {
             let among = on.machine.allocatable[class] & !defined[class];
-            let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]) | self.avoid_beyond(op);
+            let mut avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]) | self.avoid_beyond(op);
             let hint = self.hint_of(on, op, among & !avoid);
-            self.make_way(on, op, hint, read[class], defined[class]);
+            let crossing = self.make_way(on, op, hint, read[class], defined[class]);
+            let others = among & !self.regs.occupied[class] & !avoid & !crossing & self.used_or_cheap(on, class);
+            if crossing != 0 && others != 0 {
+                avoid |= crossing;
+            }
             let reg = self.take(on, among, op.value, hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
             defined[class] |= bit(reg);
             self.define(*op, class, reg, place);
