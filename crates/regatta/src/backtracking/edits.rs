@@ -29,6 +29,8 @@ pub(crate) struct Edits {
     parallel: ParallelMoves,
     /// Where edits lead into blocks, and how many: the first there.
     leading_in: Vec<(ProgPoint, u32)>,
+    /// The same before any were left out.
+    led_in_at_first: Vec<(ProgPoint, u32)>,
     pub(super) dead: DeadMoves,
 }
 
@@ -107,8 +109,9 @@ impl Edits {
     fn drop_dead(&mut self, on: Input<'_>, output: &mut Output) {
         let moves = InOrder { edits: &output.edits };
         self.dead.run(&dead::Input { code: on.code, flow: on.flow, allocs: &output.allocs, moves: &moves });
-        let before = core::mem::take(&mut self.leading_in);
-        let mut leads_in = leads_in(&before);
+        core::mem::swap(&mut self.leading_in, &mut self.led_in_at_first);
+        self.leading_in.clear();
+        let mut leads_in = leads_in(&self.led_in_at_first);
         let mut numbers = 0..;
         output.edits.retain(|&(point, Edit::Move { to, .. })| {
             let goes = numbers.next().is_some_and(|number| self.dead.is_dead(number));
