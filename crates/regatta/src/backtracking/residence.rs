@@ -9,6 +9,7 @@ use crate::code::Value;
 use crate::debug::{EditAt, Residence};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, PReg};
+use crate::moves::dead::is_written_at_start;
 use crate::output::{Allocation, ProgPoint};
 use crate::slots::{Slots, Stretch};
 use alloc::vec::Vec;
@@ -45,10 +46,7 @@ impl<'a> Residents<'a> {
 
     /// Does the register hold, at the start of `block`, what it was to hold? Not if a move has been left out that would see to it.
     fn is_kept_at_start(&self, block: Block, reg: PReg) -> bool {
-        let start = ProgPoint::before(self.on.flow.graph.first(block));
-        let first = self.led_in.partition_point(|&(point, _)| point < start);
-        let mut here = self.led_in[first..].iter().take_while(|&&(point, _)| point == start);
-        let is_led_in = here.any(|&(_, to)| to == Allocation::reg(reg));
+        let is_led_in = is_written_at_start(&self.led_in, self.on.flow, block, reg);
         !self.edits.dead.may_be_lost(self.on.flow, block, reg, is_led_in)
     }
 }

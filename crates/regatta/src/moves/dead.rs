@@ -136,11 +136,8 @@ impl DeadMoves {
     /// A register is to hold something at the start of `block`, behind the moves that lead into it; `is_led_in` says if one of these, of those that are left, writes
     /// the register. May it hold something else, as moves have been dropped?
     pub(crate) fn may_be_lost(&self, flow: &FlowGraph, block: Block, reg: PReg, is_led_in: bool) -> bool {
-        let start = ProgPoint::before(flow.graph.first(block));
-        let first = self.not_led_in.partition_point(|&(point, _)| point < start);
-        let mut here = self.not_led_in[first..].iter().take_while(|&&(point, _)| point == start);
         // (What writes it nevertheless may only have used it for a moment, as long as it was free.)
-        if here.any(|&(_, to)| to == Allocation::reg(reg)) {
+        if is_written_at_start(&self.not_led_in, flow, block, reg) {
             return true;
         }
         let bit = self.bits.get(reg.index()).copied().unwrap_or(0);
@@ -214,6 +211,19 @@ impl DeadMoves {
         }
         true
     }
+}
+
+/// Is one of these at the start of `block` and goes to the register? They are sorted by where.
+pub(crate) fn is_written_at_start(
+    moves: &[(ProgPoint, Allocation)],
+    flow: &FlowGraph,
+    block: Block,
+    reg: PReg,
+) -> bool {
+    let start = ProgPoint::before(flow.graph.first(block));
+    let first = moves.partition_point(|&(point, _)| point < start);
+    let mut here = moves[first..].iter().take_while(|&&(point, _)| point == start);
+    here.any(|&(_, to)| to == Allocation::reg(reg))
 }
 
 /// Walks through a block.

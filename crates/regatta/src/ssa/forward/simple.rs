@@ -117,9 +117,10 @@ impl Forward {
             let mut avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]) | self.avoid_beyond(op);
             let hint = self.hint_of(on, op, among & !avoid);
             let crossing = self.make_way(on, op, hint, read[class], defined[class]);
-            let others = among & !self.regs.occupied[class] & !avoid & !crossing & self.used_or_cheap(on, class);
-            if crossing != 0 && others != 0 {
-                avoid |= crossing;
+            if crossing != 0 {
+                // (As long as that begins no dear register.)
+                let others = among & !self.regs.occupied[class] & !avoid & !crossing;
+                avoid |= if others & self.used_or_cheap(on, class) != 0 { crossing } else { 0 };
             }
             let reg = self.take(on, among, op.value, hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
             defined[class] |= bit(reg);
