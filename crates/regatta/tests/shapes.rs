@@ -225,3 +225,36 @@ fn what_a_join_of_many_ways_has_mostly_in_memory_is_loaded_behind_it() {
     let loads = output.edits.iter().filter(|(_, Edit::Move { from, .. })| from.is_stack());
     assert_eq!(loads.count(), 1);
 }
+
+#[test]
+fn what_several_ways_pass_on_to_a_join_is_loaded_once_in_front_of_them() {
+    let problem = regatta::text::parse(
+        "machine { int preferred p0i p1i, slot 1 }
+        function {
+        block0:
+          op def v0i stack, def v3i reg
+          op def v4i reg
+          op def v5i reg
+          op use v3i any, use v4i any, use v5i any
+          branch -> block1, block2, block3
+        block1:
+          branch -> block4(v0i)
+        block2:
+          branch -> block4(v0i)
+        block3:
+          op def v1i reg
+          branch -> block4(v1i)
+        block4(v2i):
+          op use v2i reg
+          ret use v0i stack
+        }",
+    )
+    .expect("well-formed")
+    .remove(0);
+    let output = run(&problem.func, &problem.env, &Options::default()).expect("allocatable");
+    check::check(&problem.func, &problem.env, &output).expect("correct");
+    // In front of the branch.
+    let loads =
+        output.edits.iter().filter(|(_, Edit::Move { from, .. })| from.as_stack() == output.allocs[0].as_stack());
+    assert_eq!(loads.map(|(point, _)| point.inst().index()).collect::<Vec<_>>(), [4]);
+}

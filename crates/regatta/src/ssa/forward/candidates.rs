@@ -34,12 +34,14 @@ pub(super) struct Candidate {
     in_most_before: u64,
     lead_before: f32,
     pub(super) is_param: bool,
+    /// The number of a parameter among those of its block.
+    pub(super) number: u32,
     /// Is it a parameter that the loop passes on, but does not use?
     pub(super) is_idle: bool,
 }
 
 impl Candidate {
-    pub(super) fn new(value: Value, next_use: u32, is_param: bool) -> Self {
+    pub(super) fn new(value: Value, next_use: u32) -> Self {
         Self {
             value,
             next_use,
@@ -55,9 +57,15 @@ impl Candidate {
             in_all_before: 0,
             in_most_before: 0,
             lead_before: 0.0,
-            is_param,
+            is_param: false,
+            number: 0,
             is_idle: false,
         }
+    }
+
+    /// Parameter number `number` of the block.
+    pub(super) fn param(number: u32, value: Value, next_use: u32) -> Self {
+        Self { is_param: true, number, ..Self::new(value, next_use) }
     }
 
     /// A value that predecessor number `pred` is the first to have in a register, one of `regs`.
@@ -73,13 +81,13 @@ impl Candidate {
             last: pred,
             in_last: regs,
             in_all_before: !0,
-            ..Self::new(value, next_use, false)
+            ..Self::new(value, next_use)
         }
     }
 
     /// A value that all `preds` predecessors have in the registers `regs`.
     pub(super) fn agreed(preds: u32, value: Value, next_use: u32, regs: u64) -> Self {
-        Self { in_all: regs, in_some: regs, in_most: regs, preds, ..Self::new(value, next_use, false) }
+        Self { in_all: regs, in_some: regs, in_most: regs, preds, ..Self::new(value, next_use) }
     }
 
     /// What it is sorted by, the first to be kept first.
@@ -132,7 +140,7 @@ mod tests {
 
     /// A value that the predecessors have in these sets of registers, with these frequencies; each set is heard of register by register.
     fn candidate(preds: &[(u64, f32)]) -> Candidate {
-        let mut candidate = Candidate::new(Value::new(0), 0, false);
+        let mut candidate = Candidate::new(Value::new(0), 0);
         for (number, &(regs, frequency)) in (1..).zip(preds) {
             if regs == 0 {
                 candidate.add_pred(number, 0, frequency);
@@ -165,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_first_is_like_any() {
-        let mut added = Candidate::new(Value::new(3), 7, false);
+        let mut added = Candidate::new(Value::new(3), 7);
         let mut first = Candidate::first_in(2, Value::new(3), 7, 0b10, 4.0);
         for (pred, regs) in [(2, 0b10), (2, 0b100), (3, 0b100), (4, 0b1)] {
             added.add_pred(pred, regs, 4.0);

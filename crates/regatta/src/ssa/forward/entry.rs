@@ -13,8 +13,8 @@
 //! as long as there are others.
 //!
 //! A parameter that gets no register lives in memory, where its arguments are stored on the edges. So does one at a join whose arguments
-//! are all in memory already, unless it is used at once: it can share their slot; one that would be loaded on very many ways; and one that only
-//! goes back to a parameter of a loop header which lives in memory itself.
+//! are all in memory already, unless it is used at once: it can share their slot; one that costs less there than the
+//! loads on the ways would; and one that only goes back to a parameter of a loop header which lives in memory itself.
 
 use super::registers::{Bits, CLASSES, bit, lowest};
 use super::{Forward, InReg, Input, MOVE_COST, RELOAD_COST};

@@ -48,7 +48,7 @@ impl Forward {
         for &LiveIn { value, distance } in on.loops.live_through(of) {
             let known = self.status[value].candidate_of != NO_CANDIDATE || self.excluded_at[value] == of;
             if distance < self.feedback.reach(of) && !known {
-                let mut candidate = Candidate::new(value, self.status[value].next, false);
+                let mut candidate = Candidate::new(value, self.status[value].next);
                 candidate.in_all = 0;
                 self.candidates.push(candidate);
             }
