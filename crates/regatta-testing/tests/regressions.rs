@@ -200,3 +200,32 @@ fn an_unreachable_loop_reads_and_makes_parts_of_one_bundle() {
 fn unreachable_code_uses_what_is_made_in_a_slot_behind() {
     allocated("unreachable_code_uses_what_is_made_in_a_slot_behind");
 }
+
+#[test]
+fn an_operand_is_fixed_to_the_scratch_register() {
+    allocated("an_operand_is_fixed_to_the_scratch_register");
+}
+
+#[test]
+fn a_definition_in_the_scratch_register_beside_a_store_from_the_frame() {
+    allocated("a_definition_in_the_scratch_register_beside_a_store_from_the_frame");
+}
+
+#[test]
+fn a_two_address_input_has_a_copy_in_a_foreign_register() {
+    allocated("a_two_address_input_has_a_copy_in_a_foreign_register");
+}
+
+#[test]
+fn a_block_weighs_more_than_what_must_be_in_a_register() {
+    allocated("a_block_weighs_more_than_what_must_be_in_a_register");
+}
+
+#[test]
+fn late_uses_of_one_value_need_one_register() {
+    let (problem, _) = problem("late_uses_of_one_value_need_one_register");
+    for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
+        let output = run(&problem.func, &problem.env, &Options { algorithm, ..Options::default() });
+        check::check(&problem.func, &problem.env, &output.expect("allocatable")).expect("right");
+    }
+}

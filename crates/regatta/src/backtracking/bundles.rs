@@ -38,6 +38,9 @@ entity! {
 /// The most live ranges of a bundle that others are merged into.
 const MAX_MERGED: u32 = 256;
 
+/// What a bundle weighs at most that need not be in a register: less than any that must be.
+const HEAVIEST: f32 = 1e29;
+
 /// What a part weighs, as a share of what a whole bundle of the same uses would weigh. What has been split costs less to
 /// split once more than what is still in one piece.
 const BROKEN: f32 = 0.3;
@@ -348,7 +351,8 @@ impl Bundles {
             [only] => points.is_minimal(only.from, only.to) && (!data.needs_register || needed_until >= only.to),
             _ => false,
         };
-        data.weight = data.cost / data.length as f32;
+        // (Clients may give any frequency.)
+        data.weight = (data.cost / data.length as f32).min(HEAVIEST);
         if self.sets[data.set].is_split && !data.minimal {
             data.weight *= BROKEN;
         }

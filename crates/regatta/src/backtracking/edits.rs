@@ -90,7 +90,7 @@ impl Edits {
                 }
             }
             if let Some(busy) = helpers {
-                let mut helpers = Helpers { by, key: group[0].key, busy, slots };
+                let mut helpers = Helpers { on, by, key: group[0].key, busy, slots };
                 self.parallel.resolve(&mut helpers, &mut emit);
                 if is_entry(group[0].key) {
                     self.leading_in.push((point, (output.edits.len() - before) as u32));
@@ -204,6 +204,7 @@ fn count(machine: &Machine, output: &mut Output) {
 
 /// What parallel moves may use to help themselves.
 struct Helpers<'a> {
+    on: Input<'a>,
     by: &'a Decisions<'a>,
     key: u32,
     /// Registers that the moves themselves name.
@@ -218,8 +219,11 @@ impl Temporaries for Helpers<'_> {
 
     fn free_register(&mut self, class: RegClass) -> Option<PReg> {
         let c = class.index();
-        if self.by.machine.scratch[c].is_some() {
-            return self.by.machine.scratch[c];
+        // It is free but where an operand is fixed to it.
+        let inst = self.on.points.inst_at(Point(self.key >> 1));
+        let is_free = |reg: &PReg| self.busy[c] >> reg.hw_enc() & 1 == 0 && !self.on.code.is_fixed_to(inst, *reg);
+        if let Some(scratch) = self.by.machine.scratch[c].filter(is_free) {
+            return Some(scratch);
         }
         // What is taken on either side of the moves; those of an edge in front of a branch also have the branch behind
         // them.

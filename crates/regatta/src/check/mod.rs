@@ -35,7 +35,7 @@ pub fn check(func: &impl Function, env: &MachineEnv, output: &Output) -> Result<
     }
     let locs = Locations::new(func, output);
     let fixed_stack = env.fixed_stack_slots.iter().copied().collect();
-    ShapeCheck { func, env, output, locs: &locs, fixed_stack, faults: &mut faults }.run();
+    ShapeCheck { func, allocatable: env.into(), output, locs: &locs, fixed_stack, faults: &mut faults }.run();
     let mut flow = Flow::new(func, env, output, &locs);
     flow.run(&mut faults);
     if !output.debug_locations.is_empty() {

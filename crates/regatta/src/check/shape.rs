@@ -4,9 +4,7 @@
 
 use super::fault::{FaultKind, Faults};
 use super::locations::{Loc, Locations, Place, move_class, place_of};
-use crate::ir::{
-    Function, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, PRegSet, RegClass, VReg,
-};
+use crate::ir::{Function, Inst, Operand, OperandConstraint, OperandKind, OperandPos, PRegSet, RegClass, VReg};
 use crate::output::{Allocation, Edit, InstPosition, Output, ProgPoint};
 use alloc::format;
 use alloc::string::String;
@@ -40,7 +38,7 @@ pub(super) fn check_alloc_table(func: &impl Function, output: &Output, faults: &
 /// Checks the operands' locations and the edits.
 pub(super) struct ShapeCheck<'a, F> {
     pub(super) func: &'a F,
-    pub(super) env: &'a MachineEnv,
+    pub(super) allocatable: PRegSet,
     pub(super) output: &'a Output,
     pub(super) locs: &'a Locations,
     pub(super) fixed_stack: PRegSet,
@@ -120,9 +118,9 @@ impl<F: Function> ShapeCheck<'_, F> {
             Place::Reg(reg) if self.fixed_stack.contains(reg) => None,
             Place::Reg(reg) => Some(reg),
         };
-        // An instruction may use the scratch register for its own purposes, so only a client that asks for it by name
-        // gets it.
-        let scratch = reg.is_some() && reg == self.env.scratch_by_class[op.class().index()];
+        // An instruction may use the scratch register and others that are not allocatable for its own purposes, so only a client that asks
+        // for them by name gets them.
+        let is_foreign = reg.is_some_and(|reg| !self.allocatable.contains(reg));
         match op.constraint() {
             OperandConstraint::FixedReg(fixed) if place != Place::Reg(fixed) => wrong(format!("it must be in {fixed}")),
             OperandConstraint::FixedReg(_) => Ok(()),
@@ -132,7 +130,7 @@ impl<F: Function> ShapeCheck<'_, F> {
                 Some(_) => wrong(String::from("it must be in a register")),
                 None => wrong(format!("there is no operand {input} to share with")),
             },
-            _ if scratch => wrong(String::from("that is the scratch register")),
+            _ if is_foreign => wrong(String::from("that register is not allocatable")),
             OperandConstraint::Any => Ok(()),
             OperandConstraint::Stack if reg.is_some() => wrong(String::from("it must be on the stack")),
             OperandConstraint::Stack => Ok(()),

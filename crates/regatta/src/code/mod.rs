@@ -25,7 +25,7 @@ pub(crate) use names::Names;
 use crate::Error;
 use crate::cfg::{Edge, Graph, Nature};
 use crate::ir::entity::{TypedVec, entity};
-use crate::ir::{Block, Function, Inst, PRegSet, PerClass, RegClass};
+use crate::ir::{Block, Function, Inst, PReg, PRegSet, PerClass, RegClass};
 use crate::output::{Allocation, Output};
 use alloc::vec::Vec;
 
@@ -289,6 +289,13 @@ impl Code {
     pub(crate) fn op_range(&self, inst: Inst) -> core::ops::Range<usize> {
         let insts = self.insts.as_slice();
         insts[inst.index()].ops.index()..insts[inst.index() + 1].ops.index()
+    }
+
+    /// Is an operand of `inst` fixed to the register?
+    pub(crate) fn is_fixed_to(&self, inst: Inst, reg: PReg) -> bool {
+        let is_fixed =
+            |op: &Op| op.want == Want::Fixed && (op.class(), op.reg) == (reg.class().index(), reg.hw_enc() as u8);
+        self.ops.as_slice()[self.op_range(inst)].iter().any(is_fixed)
     }
 
     /// Is the jump at its end all that `block` consists of?

@@ -126,6 +126,12 @@ impl ParallelMoves {
         self.moves.is_empty()
     }
 
+    /// Is the register read or written by a move of the set?
+    pub(crate) fn names(&self, reg: PReg) -> bool {
+        let place = Allocation::reg(reg);
+        self.moves.iter().any(|(_, data)| data.from == place || data.to == place)
+    }
+
     /// Emits single moves that come to the same, and forgets the set. None of them goes from memory to memory.
     pub(crate) fn resolve(&mut self, temps: &mut impl Temporaries, emit: &mut impl FnMut(Allocation, Allocation)) {
         if self.moves.is_empty() {

@@ -19,8 +19,8 @@ pub(crate) trait Temporaries {
     /// Is this register a fixed stack slot, that is, memory?
     fn is_stack(&self, reg: PReg) -> bool;
 
-    /// A register of the class that holds nothing before, during or after the moves (the dedicated scratch or a free
-    /// one), if there is one. Asked at most once a class for each set of moves.
+    /// A register of the class that holds nothing before, during or after the moves (the dedicated scratch, if no move names it, or a
+    /// free one), if there is one. Asked at most once a class for each set of moves.
     fn free_register(&mut self, class: RegClass) -> Option<PReg>;
 
     /// An emergency spill slot of the class, number `n` (0 or 1): the same slot for the same `n`, in no move of the set.

@@ -298,7 +298,12 @@ impl Edits {
 
     /// Orders the moves in `parallel` and lists them.
     fn resolve(&mut self, on: &Input<'_>, by: &Decisions<'_>, busy: Busy<'_>, key: u64, slots: &mut Slots) {
-        let mut temporaries = Helpers { machine: on.machine, used: by.forward.used, busy, slots, shape: by.shape };
+        // The scratch register is free but where an operand is fixed to it.
+        let inst = Inst((key >> (RANK_BITS + 1)) as u32);
+        let is_free = |reg: &PReg| !self.parallel.names(*reg) && !on.code.is_fixed_to(inst, *reg);
+        let scratch = on.machine.scratch.map(|reg| reg.filter(is_free));
+        let mut temporaries =
+            Helpers { machine: on.machine, scratch, used: by.forward.used, busy, slots, shape: by.shape };
         let pending = &mut self.pending;
         self.parallel.resolve(&mut temporaries, &mut |from, to| pending.push(Pending { key, from, to }));
     }
@@ -390,6 +395,8 @@ impl Busy<'_> {
 /// What parallel moves may use to help themselves.
 struct Helpers<'a> {
     machine: &'a Machine,
+    /// The scratch registers that hold nothing.
+    scratch: PerClass<Option<PReg>>,
     used: PerClass<u64>,
     busy: Busy<'a>,
     slots: &'a mut Slots,
@@ -403,8 +410,8 @@ impl Temporaries for Helpers<'_> {
 
     fn free_register(&mut self, class: RegClass) -> Option<PReg> {
         let c = class.index();
-        if self.machine.scratch[c].is_some() {
-            return self.machine.scratch[c];
+        if self.scratch[c].is_some() {
+            return self.scratch[c];
         }
         let free = self.machine.allocatable[c] & !self.busy.of(c);
         let cheap = free & (self.used[c] | !self.machine.dear[c]);

@@ -40,7 +40,7 @@ impl Forward {
             let needed = claims.late[class] & bit(reg) != 0;
             if lives_on || needed {
                 let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];
-                let others = self.status[input.value].held & !overwritten & !bit(reg) & !on.machine.stack[class];
+                let others = self.status[input.value].held & on.machine.allocatable[class] & !overwritten & !bit(reg);
                 if others == 0 {
                     // Either the copy lives on, or the definition is made in it, whichever suits the definition's wish.
                     let stays = is_fixed || wish == reg;

@@ -100,18 +100,20 @@ impl Forward {
             (ops[op.index()].reg, !(points.early && points.late), op.0)
         };
         self.pending.sort_unstable_by_key(rank);
-        // Early uses of one value may share a register.
         for k in 0..self.pending.len() {
             let index = self.pending[k].index();
             let op = ops[index];
             let class = op.class();
             let points = points(&op, true);
             let allowed = op.limit_mask();
-            let shared =
-                self.planned_before(ops, index).filter(|&reg| allowed & on.machine.allocatable[class] & bit(reg) != 0);
-            if !points.late
-                && let Some(reg) = shared
-            {
+            // Uses of one value may share a register.
+            let (shared, shared_late) = self.planned_for_value(ops, index);
+            let is_reused = op.role & REUSED != 0;
+            let lasts = if is_reused { late[class] } else { late[class] | shared_late };
+            let shared = shared & allowed & on.machine.allocatable[class] & if points.late { lasts } else { !0 };
+            if shared != 0 {
+                let reg = lowest(shared);
+                late[class] &= !if points.late { bit(reg) } else { 0 };
                 self.fix(index, reg);
                 continue;
             }
@@ -149,12 +151,15 @@ impl Forward {
         self.planned[index].reg = reg;
     }
 
-    /// The register planned for another early use of the same value.
-    fn planned_before(&self, ops: &[Op], index: usize) -> Option<u8> {
-        let same = |&(k, op): &(usize, &Op)| {
-            k != index && op.is_use() && ops[k].is_use() && op.value == ops[index].value && op.want == Want::Fixed
-        };
-        self.planned.iter().enumerate().find(same).map(|(_, op)| op.reg)
+    /// The registers planned for other uses of the same value, if operand `index` is one; and for those of them that are late.
+    fn planned_for_value(&self, ops: &[Op], index: usize) -> (u64, u64) {
+        let op = ops[index];
+        let is_same = |other: &&Op| other.is_use() && other.value == op.value && other.want == Want::Fixed;
+        let others = self.planned.iter().filter(|_| op.is_use()).filter(is_same);
+        others.fold((0, 0), |(all, late), other| {
+            let reg = bit(other.reg);
+            (all | reg, late | if other.is_late() { reg } else { 0 })
+        })
     }
 }
 
