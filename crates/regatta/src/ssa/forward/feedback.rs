@@ -95,6 +95,8 @@ struct Nest {
     start: usize,
     end: usize,
     attempt: Attempt,
+    /// Is a loop around it in another attempt than its first?
+    is_again: bool,
     mark: Mark,
     /// The cost of the loop around it so far.
     outer_cost: f32,
@@ -202,9 +204,12 @@ impl Forward {
         if feedback.nests.is_empty() {
             feedback.budget = BUDGET * (end - at);
         }
+        let is_again = feedback
+            .nests
+            .last()
+            .is_some_and(|around| around.is_again || !matches!(around.attempt, Attempt::Only | Attempt::First));
         // What is found out at the header of a loop that is entered elsewhere too is little more than a guess: not worth a round.
-        let learns = !on.flow.loops.is_irreducible(of)
-            && feedback.nests.iter().all(|nest| matches!(nest.attempt, Attempt::Only | Attempt::First));
+        let learns = !on.flow.loops.is_irreducible(of) && !is_again;
         feedback.learning += usize::from(learns);
         let mark = Mark {
             moves: self.moves.len(),
@@ -224,6 +229,7 @@ impl Forward {
             start: at,
             end,
             attempt: if learns { Attempt::First } else { Attempt::Only },
+            is_again,
             mark,
             outer_cost: core::mem::take(&mut self.nest_cost),
             best: (0.0, feedback.plans[of]),
