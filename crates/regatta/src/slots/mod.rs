@@ -157,6 +157,11 @@ impl SlotShape {
         first..first + size
     }
 
+    /// Words of the largest slot.
+    pub(crate) fn largest(&self) -> usize {
+        self.size.iter().fold(1, |most, &size| most.max(size as usize))
+    }
+
     /// Asks the client about the classes that `used` names: clients need not know the others.
     pub(crate) fn new(func: &impl Function, used: PerClass<bool>) -> Self {
         let size = |class: RegClass| {
