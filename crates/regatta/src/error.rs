@@ -9,7 +9,8 @@ use core::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// An instruction needs more registers of a class at once than the machine has, or its constraints leave too few.
+    /// An instruction needs more registers of a class at once than the machine has, or its constraints leave too few; or it names a value of
+    /// a class that the machine has no registers of, be it only in memory.
     TooManyLiveRegs {
         /// The instruction.
         inst: Inst,
@@ -41,7 +42,7 @@ pub enum Error {
         /// The block that does not exist.
         to: Block,
     },
-    /// A block's instructions are none, or beyond those of the function.
+    /// A block's instructions are none, or beyond those of the function, or also another's; or some in front of them are nobody's.
     BadBlockRange {
         /// The block.
         block: Block,
@@ -164,9 +165,13 @@ impl fmt::Display for Error {
                 "{inst}, a branch to a block with several predecessors, has operands or clobbers; insert a block on the edge"
             ),
             Self::EntryParams { block } => write!(f, "{block} is the entry and has parameters"),
+            Self::NoSuchBlock { from, to } if from == to => write!(f, "the entry, {to}, does not exist"),
             Self::NoSuchBlock { from, to } => write!(f, "{from} names {to}, which does not exist"),
             Self::BadBlockRange { block } => {
-                write!(f, "{block} has no instructions, or some that the function does not have")
+                write!(
+                    f,
+                    "{block} has no instructions, or does not begin where another block ends, or goes beyond the last"
+                )
             }
             Self::BadTerminator { inst } => {
                 write!(

@@ -5,6 +5,7 @@ use super::locations::{Loc, Locations};
 use super::names::{NameSet, Names};
 use super::state::State;
 use super::symbolic::Observer;
+use super::validate::by_code_order;
 use crate::ir::{Block, Function, Inst, OperandKind, OperandPos, VReg};
 use crate::output::{InstPosition, Output, ProgPoint};
 use alloc::format;
@@ -51,6 +52,7 @@ impl<'a, F: Function> DebugCheck<'a, F> {
             }
         }
         requests.sort_unstable();
+        let by_code_order = by_code_order(func);
         let mut last: Option<(u32, ProgPoint)> = None;
         for (n, &(label, from, to, alloc)) in output.debug_locations.iter().enumerate() {
             let first = this.wanted.len() as u32;
@@ -66,10 +68,10 @@ impl<'a, F: Function> DebugCheck<'a, F> {
                 if this.wanted.len() as u32 == first {
                     this.report(n, "nobody asked for that label there");
                 } else {
-                    let first_block = this.block_ends.partition_point(|&end| end <= from);
-                    for (block, &end) in this.block_ends.iter().enumerate().skip(first_block) {
-                        this.by_block[block].push(n as u32);
-                        if to <= end {
+                    let first_block = by_code_order.partition_point(|&block| this.block_ends[block.index()] <= from);
+                    for &block in &by_code_order[first_block..] {
+                        this.by_block[block.index()].push(n as u32);
+                        if to <= this.block_ends[block.index()] {
                             break;
                         }
                     }

@@ -7,7 +7,8 @@ use super::reg::{PRegSet, RegClass, VReg};
 /// A function in SSA form.
 ///
 /// The allocator reads a client's own representation through this trait and copies nothing that it does not need.
-/// Blocks, instructions and virtual registers are numbered from zero without gaps. What must hold of a function is what
+/// Blocks, instructions and virtual registers are numbered from zero. The blocks' instructions cover all there are, without gaps;
+/// blocks may stand in any order. Virtual registers may have gaps, which take memory ([`crate::limits`]). What must hold of a function is what
 /// [`crate::check::validate`] checks:
 ///
 /// - Every block has at least one instruction and ends in a branch or a return, which stand nowhere else.
@@ -16,6 +17,7 @@ use super::reg::{PRegSet, RegClass, VReg};
 /// - No edge is critical: a block with several predecessors has only predecessors with one successor. (The entry
 ///   block counts as having one predecessor more than it names.)
 /// - A branch to a block with several predecessors has no operands and no clobbers of its own: moves must go before it.
+/// - What ends a block defines nothing in registers that are not allocatable, or in fixed stack slots: nothing can be moved behind it.
 ///
 /// [`crate::Func`] is a ready implementation in plain vectors.
 pub trait Function {
@@ -75,6 +77,9 @@ pub trait Function {
     }
 
     /// May one instruction define the same virtual register several times? All such definitions get one location.
+    ///
+    /// The validator and the checker know what to make of it; the algorithms do not yet, and refuse such a function
+    /// ([`crate::Error::MultipleDefs`]).
     fn allow_multiple_vreg_defs(&self) -> bool {
         false
     }

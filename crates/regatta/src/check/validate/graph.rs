@@ -5,9 +5,8 @@ use crate::ir::{Block, Function, Inst};
 use crate::limits;
 use alloc::vec::Vec;
 
-/// Checks what following the control flow takes for granted: blocks, their ends, and where they lead. Linear.
-///
-/// The blocks' instructions must follow one another in the order of the blocks, without gaps.
+/// Checks what following the control flow takes for granted: blocks, their ends, and where they lead. Linear, but for sorting blocks that
+/// are not numbered in the order of their code.
 pub(in crate::check) fn blocks(func: &impl Function) -> Result<(), Error> {
     let (num_insts, num_blocks) = (func.num_insts(), func.num_blocks());
     limits::check(func)?;
@@ -20,7 +19,7 @@ pub(in crate::check) fn blocks(func: &impl Function) -> Result<(), Error> {
         return Err(Error::NoSuchBlock { from: entry, to: entry });
     }
     let mut next = 0;
-    for block in (0..num_blocks).map(Block::new) {
+    for block in by_code_order(func) {
         // Only the ends are read: a client's range may be one that the other methods cannot count.
         let (first, end) = (func.block_insns(block).first().index(), func.block_insns(block).end().index());
         if first != next || end <= first || end > num_insts {
@@ -54,6 +53,13 @@ pub(in crate::check) fn blocks(func: &impl Function) -> Result<(), Error> {
         return Err(Error::BadBlockRange { block: Block::new(num_blocks - 1) });
     }
     Ok(())
+}
+
+/// The blocks in the order of their instructions.
+pub(in crate::check) fn by_code_order(func: &impl Function) -> Vec<Block> {
+    let mut blocks: Vec<_> = (0..func.num_blocks()).map(Block::new).collect();
+    blocks.sort_by_key(|&block| func.block_insns(block).first());
+    blocks
 }
 
 /// Checks that predecessors and successors tell the same of the edges, and that moves can be placed on every edge. The

@@ -10,7 +10,7 @@ mod graph;
 mod operands;
 mod values;
 
-pub(super) use graph::blocks;
+pub(super) use graph::{blocks, by_code_order};
 
 use crate::error::Error;
 use crate::ir::{Block, Function, MachineEnv, RegClass};

@@ -17,6 +17,7 @@ pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error>
             operands: func.inst_operands(inst),
             clobbers: func.inst_clobbers(inst),
             multiple_defs: func.allow_multiple_vreg_defs(),
+            ends_block: func.is_branch(inst) || func.is_ret(inst),
             env,
         };
         if parts.operands.len() > limits::MAX_OPERANDS {
@@ -44,6 +45,7 @@ struct Parts<'a> {
     operands: &'a [Operand],
     clobbers: PRegSet,
     multiple_defs: bool,
+    ends_block: bool,
     env: &'a MachineEnv,
 }
 
@@ -64,6 +66,12 @@ impl Parts<'_> {
         if assigned { Ok(()) } else { self.bad(n, "its encoding names no constraint") }
     }
 
+    /// Does the register hold nothing but what an instruction puts there by name, or is it a stack slot?
+    fn is_foreign(&self, reg: PReg) -> bool {
+        let allocatable = self.env.allocatable(reg.class()) >> reg.hw_enc() & 1 != 0;
+        !allocatable || self.env.fixed_stack_slots.contains(&reg)
+    }
+
     fn allocatable(&self, op: Operand) -> u64 {
         self.env.allocatable(op.class())
     }
@@ -77,6 +85,11 @@ impl Parts<'_> {
             return Ok(());
         }
         match op.constraint() {
+            OperandConstraint::FixedReg(reg)
+                if self.ends_block && op.kind() == OperandKind::Def && self.is_foreign(reg) =>
+            {
+                self.bad(n, "a branch cannot define a value in a register that is not allocatable")
+            }
             OperandConstraint::Any | OperandConstraint::Stack => Ok(()),
             OperandConstraint::Reg if self.allocatable(op) == 0 => {
                 self.bad(n, "it must be in a register, and the machine has none of its class")

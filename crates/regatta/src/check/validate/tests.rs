@@ -81,6 +81,40 @@ fn blocks_and_edges() {
 }
 
 #[test]
+fn what_ends_a_block_defines_nothing_in_foreign_registers() {
+    let in_register = |number| {
+        let (mut func, _) = diamond();
+        func.num_vregs = 20;
+        func.insts[1].operands.push(Operand::reg_fixed_def(VReg::new(5, RegClass::Int), reg(number)));
+        validate(&func, &env())
+    };
+    assert_eq!(in_register(3), Ok(()));
+    assert!(matches!(in_register(9), Err(Error::BadConstraint { inst: Inst(1), .. })));
+}
+
+/// Blocks whose numbers are not in the order of their code are allocated, checked and labelled like others.
+#[test]
+fn blocks_in_any_order() {
+    let problem = crate::text::parse(
+        "machine { int preferred p0i-p3i, slot 1 }
+        function entry block2 {
+        block2: op def v0i reg branch -> block1
+        block0: ret use v0i reg
+        block1: op use v0i reg branch -> block0
+        debug 7 v0i from inst0 to inst5
+        }",
+    );
+    let problem = problem.expect("well-formed").remove(0);
+    validate(&problem.func, &problem.env).expect("valid");
+    for algorithm in crate::Algorithm::ALL {
+        let options = crate::Options { algorithm, validate: true, ..crate::Options::default() };
+        let output = crate::run(&problem.func, &problem.env, &options).expect("allocatable");
+        crate::check::check(&problem.func, &problem.env, &output).expect("right");
+        assert!(!output.debug_locations.is_empty());
+    }
+}
+
+#[test]
 fn values() {
     let (_, [x, y, p]) = diamond();
     assert!(matches!(found(|f| f.blocks[1].args[0].clear()), Error::ArgumentCount { params: 1, args: 0, .. }));
