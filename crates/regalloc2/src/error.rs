@@ -28,7 +28,7 @@ pub enum RegAllocError {
     DisallowedBranchArg(Inst),
     /// An instruction needs more registers at once than there are, or its constraints contradict one another.
     TooManyLiveRegs,
-    /// An instruction has more operands than can be numbered in 16 bits, or the function is beyond all encodings.
+    /// An instruction has more than 4,095 operands, or the function is beyond all encodings.
     TooManyOperands,
 }
 

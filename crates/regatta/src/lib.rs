@@ -6,8 +6,8 @@
 //! the moves to insert between instructions. What the machine offers is in a [`MachineEnv`].
 //!
 //! The allocator decides everything in one forward pass over the code, evicting what is needed last, and passes again
-//! over the loop nests where that pays ([`Algorithm`]). It is several times as fast as backtracking and yields cheaper
-//! code. An independent checker ([`check::check`]) proves an output right for its input.
+//! over the loop nests where that pays. It is several times as fast as backtracking and yields cheaper code. (There is a
+//! backtracking allocator as well, for a second opinion: see [`Algorithm`].) An independent checker ([`check::check`]) proves an output right for its input.
 //!
 //! # A small compiler
 //!
@@ -131,11 +131,12 @@
 //! | [`limits`] | how large a function may be |
 //! | [`check`] | the validator of inputs and the checker of outputs |
 //! | [`text`] | functions and allocations as text (feature `text`) |
-//! | `cfg`, `code`, `live`, `ssa`, `slots`, `moves` | the allocator: flow graph, flattened code, liveness, the SSA allocator, the frame, parallel moves |
+//! | `cfg`, `code`, `live`, `ssa`, `slots`, `moves`, `debug` | the allocator: flow graph, flattened code, liveness, the SSA allocator, the frame, parallel moves, what debuggers want to know |
+//! | `backtracking`, `cost` | the other allocator, and what an allocation costs, to compare the two |
 //!
 //! # Features
 //!
-//! `std` and `text` are on by default. Without default features the library needs `core` and `alloc` alone.
+//! `std` and `text` are on by default; `serde` is for who wants to serialise what goes in and comes out. Without default features the library needs `core` and `alloc` alone.
 #![no_std]
 #![forbid(unsafe_code)]
 

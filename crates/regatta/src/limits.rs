@@ -1,4 +1,5 @@
-//! How large a function may be. Beyond a limit there is [`Error::TooLarge`], whether or not validation is asked for.
+//! How large a function may be. Beyond a limit there is [`Error::TooLarge`], whether or not validation is asked for. (With more blocks than instructions, one has none:
+//! [`Error::BadBlockRange`].)
 //!
 //! The limits come from encodings (a program point is 32 bits), or keep the allocator's memory in proportion to the function: its
 //! tables have an entry for each virtual register that the client claims to have, and what is looked for among the operands of one

@@ -347,9 +347,9 @@ pub struct Stats {
     pub spilled_values: usize,
     /// Moves from register to register.
     pub moves: usize,
-    /// Moves from a register to a spill slot.
+    /// Moves from a register to the stack, be it a spill slot or a fixed stack slot.
     pub spills: usize,
-    /// Moves from a spill slot to a register.
+    /// Moves from the stack to a register.
     pub reloads: usize,
 }
 

@@ -5,7 +5,7 @@
 //! block, between what an edge joins, to and from fixed registers, to a definition from the input that it reuses, to
 //! parameters from arguments.
 //!
-//! An SSA value never changes, so it is stored once, where it is defined, if it is ever read from memory. A transfer
+//! An SSA value never changes, so it is stored once, where it is defined or later ([`super::memory`]), if it is ever read from memory. A transfer
 //! from a register to memory within one value is therefore no move at all. Only a parameter that begins in memory is
 //! written there on the edges.
 //!

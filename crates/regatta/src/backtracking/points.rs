@@ -6,7 +6,7 @@
 //! instruction are different things:
 //!
 //! ```text
-//! entry │ early late │ early late │ exit ║ entry │ early …
+//! entry │ early late │ early late   exit ║ entry │ early …
 //! ```
 //!
 //! Live ranges are half open. A move can be inserted at `│` (in front of an instruction) and at `║` (on the edges), so

@@ -18,6 +18,7 @@
 //! | [`Loops`] | the loop forest, irreducible loops included | nearly linear |
 //! | [`Order`] | a topological order that keeps loops in one piece | linear |
 //! | [`Frequencies`] | a weight for each block | linear |
+//! | [`Positions`] | where each block's instructions are in that order | linear |
 //!
 //! Nothing recurses: graphs come as deep as their authors like, and the machine's stack does not. Storage is kept from
 //! one function to the next.

@@ -1,4 +1,11 @@
 //! Checks inputs and outputs.
+//!
+//! [`validate`] says whether a function is what [`Function`] asks for. [`check()`] proves an output right for its input, whoever made it: it knows
+//! nothing of any allocator. First what needs no following of values: that each operand's location fits its constraint, that those of one
+//! instruction are not in each other's way, that edits are moves that a machine can do, that slots lie within the frame. Then it
+//! executes the function with names for values: which values each place is known to hold is followed along all ways, met at joins (what
+//! not all ways agree on is forgotten), moved by edits, lost to clobbers and overwriting; and each use must read a place that holds its value.
+//! With that known for all blocks, a last walk looks at what is said for debuggers.
 
 mod debug;
 mod fault;
@@ -23,6 +30,18 @@ use shape::ShapeCheck;
 use symbolic::Flow;
 
 /// Checks that an output is right for its input.
+///
+/// It does not validate the function beyond what it takes to follow it: an output can be right only for a valid one.
+///
+/// # Errors
+///
+/// All faults that were found, up to a limit, each with its place; [`FaultKind::Input`] alone if the function cannot be followed, and
+/// [`FaultKind::AllocTable`] alone if operands have no locations.
+///
+/// # Complexity
+///
+/// Time is about linear in operands and edits, times the places whose values change in a loop until they settle; memory is blocks times
+/// places that hold something there.
 pub fn check(func: &impl Function, env: &MachineEnv, output: &Output) -> Result<(), Faults> {
     let mut faults = Faults::default();
     if let Err(error) = validate::blocks(func) {

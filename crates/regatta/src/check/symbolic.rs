@@ -1,4 +1,4 @@
-//! Follows values through registers and slots: see the module's essay.
+//! Follows values through registers and slots: see the essay of [`crate::check`].
 
 use super::fault::{FaultKind, Faults};
 use super::locations::{Loc, Locations, move_class};

@@ -105,7 +105,8 @@ impl Operand {
     ///
     /// # Panics
     ///
-    /// If a limit is no power of two or above 64.
+    /// If a limit is no power of two or above 64; in builds with debug assertions also if a fixed register is of another class, or the operand to
+    /// reuse is not among the first 32.
     #[inline(always)]
     pub fn new(vreg: VReg, constraint: OperandConstraint, kind: OperandKind, pos: OperandPos) -> Self {
         let constraint = match constraint {
@@ -295,6 +296,10 @@ impl Operand {
     }
 
     /// The operand with the given encoding.
+    ///
+    /// # Panics
+    ///
+    /// In builds with debug assertions, if there are bits that no encoding has.
     #[inline(always)]
     pub fn from_bits(bits: u64) -> Self {
         debug_assert!(bits >> (CONSTRAINT_SHIFT + CONSTRAINT_BITS) == 0);

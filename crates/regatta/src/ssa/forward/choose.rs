@@ -17,8 +17,8 @@ const SOON: u32 = 16;
 const AT_HAND: u32 = 4;
 
 /// A parameter with arguments in memory lives in memory if that is cheaper, but so many times if it is used at once. Over the corpus, cost is
-/// 0.9976 of what it was with a limit to how many times as often it would be loaded on the ways to a join as behind it. If it has to be
-/// twice as cheap, or 4 times, 1.0007 and 1.0000 of that. Not where frequencies are estimated: few of the ways from a switch are taken often.
+/// 0.997 of what it was with a limit to how many times as often it would be loaded on the ways to a join as behind it. If it has to be
+/// twice as cheap, or 4 times, 1.0008 and 1.0000 of that. Not where frequencies are estimated: few of the ways from a switch are taken often.
 const AT_ONCE: f32 = 3.0;
 
 /// The registers of so many arguments are looked for one by one, rather than by way of a table.
