@@ -78,8 +78,8 @@ pub trait Function {
 
     /// May one instruction define the same virtual register several times? All such definitions get one location.
     ///
-    /// The validator and the checker know what to make of it; the algorithms do not yet, and refuse such a function
-    /// ([`crate::Error::MultipleDefs`]).
+    /// The validator and the checker know what to make of an instruction that does; the algorithms do not yet, and refuse it
+    /// ([`crate::Error::MultipleDefs`]). (Cranelift says that it may, and does not.)
     fn allow_multiple_vreg_defs(&self) -> bool {
         false
     }
