@@ -5,7 +5,15 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use regatta::Algorithm;
 use regatta_testing::families::Family;
+#[cfg(not(feature = "oracle"))]
+use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// What a build without the oracle says of its commands.
+#[cfg(not(feature = "oracle"))]
+pub(crate) const NO_ORACLE: &str = "The commands `oracle` and `bound`, which compare with the optimum, are in builds with \
+    `--features oracle` only (cargo run --release -p regatta-cli --features oracle -- oracle --help); they need CMake, a \
+    C++ compiler and libclang.";
 
 /// A register allocator at work on functions in files
 ///
@@ -13,6 +21,7 @@ use std::path::PathBuf;
 /// objects or a function is invalid or cannot be allocated, and 2 when the command line or an input makes no sense.
 #[derive(Debug, Parser)]
 #[command(name = "regatta", version, term_width = 100)]
+#[cfg_attr(not(feature = "oracle"), command(after_help = NO_ORACLE))]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -32,20 +41,46 @@ pub(crate) enum Command {
     /// Translate between the text form and the corpus form
     Convert(ConvertArgs),
     /// Compare our allocators with regalloc2's: time, cost, moves, slots, heap
+    ///
+    /// All allocators run in this process on one thread, each function by each in turn; a time is the best of several runs
+    /// of each function, summed. Ours and regalloc2's Ion keep their storage from function to function. Heap is the most
+    /// bytes live at once while one function is allocated in fresh storage, result included, summed over the functions.
     Bench(BenchArgs),
     /// Compare layouts of the frame: spill slots, and how few would do
+    ///
+    /// Slots are words of spill slots, summed over the functions. "At once" is the largest number of words that an
+    /// allocation needs at one point: no layout of its frame can have fewer. Times are of the backtracking allocator as a
+    /// whole.
     Frames(FramesArgs),
     /// Compare allocators with the optimum: integer programming, for small functions
+    ///
+    /// The optimum is what the cheapest allocation costs, by the same price list as in `bench`. It is a lower bound: no allocation
+    /// is cheaper. Where an allocation has been found that costs no more, and the checkers accept it, the bound is exact. Without
+    /// `--function`, functions that are too large, and those that take too long, are left out, and counted.
     #[cfg(feature = "oracle")]
     Oracle(OracleArgs),
     /// Find what no allocation of a function can go below, however large it is
     #[cfg(feature = "oracle")]
     Bound(BoundArgs),
+    /// Compare allocators with the optimum: only in builds with `--features oracle`, of which this is none
+    #[cfg(not(feature = "oracle"))]
+    #[command(hide = true, alias = "bound", disable_help_flag = true)]
+    Oracle(NoOracleArgs),
     /// Make a function of a family that hurts allocators
     Gen(GenArgs),
     /// Shrink a failing function to a small one
+    ///
+    /// The command is run by the shell for each attempt, with the path of a file that holds the function in the text form as
+    /// its last argument; where the command has `{}`, the path goes there instead. It tells that the function still fails
+    /// by an exit code other than 0, as `regatta check` does. That it cannot be started (exit codes 126 and 127) is an error.
+    /// The input must fail. What is left is printed in the text form.
     Reduce(ReduceArgs),
     /// See how time and heap grow with the size of such functions
+    ///
+    /// Each family, size and allocator runs in a process of its own, which is stopped when it takes too long; larger sizes
+    /// are then left out. A time is the processor's, the best of three runs in storage that is kept; heap is the most bytes live at once
+    /// in fresh storage, result included. The exponent is the slope of the line that fits best through the logarithms. Our
+    /// allocations of functions of up to 30,000 instructions are checked by the independent checker.
     Scale(ScaleArgs),
     /// One case of `scale`, in a process that can be stopped
     #[command(hide = true)]
@@ -117,10 +152,6 @@ pub(crate) struct ConvertArgs {
 }
 
 /// The arguments of `regatta bench`.
-///
-/// All allocators run in this process on one thread, each function by each in turn; a time is the best of several runs
-/// of each function, summed. Ours and regalloc2's Ion keep their storage from function to function. Heap is the most
-/// bytes live at once while one function is allocated in fresh storage, result included, summed over the functions.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BenchArgs {
     /// The functions; without any file, those of the directory `corpus`
@@ -152,10 +183,6 @@ pub(crate) struct BenchArgs {
 }
 
 /// The arguments of `regatta frames`.
-///
-/// Slots are words of spill slots, summed over the functions. "At once" is the largest number of words that an
-/// allocation needs at one point: no layout of its frame can have fewer. Times are of the backtracking allocator as a
-/// whole.
 #[derive(Debug, clap::Args)]
 pub(crate) struct FramesArgs {
     /// The functions; without any file, those of the directory `corpus`
@@ -166,10 +193,6 @@ pub(crate) struct FramesArgs {
 }
 
 /// The arguments of `regatta oracle`.
-///
-/// The optimum is what the cheapest allocation costs, by the same price list as in `bench`. It is a lower bound: no allocation
-/// is cheaper. Where an allocation has been found that costs no more, and the checkers accept it, the bound is exact. Without
-/// `--function`, functions that are too large, and those that take too long, are left out, and counted.
 #[cfg(feature = "oracle")]
 #[derive(Debug, clap::Args)]
 pub(crate) struct OracleArgs {
@@ -218,13 +241,21 @@ pub(crate) struct BoundArgs {
     pub(crate) blocks: usize,
 }
 
+/// The arguments of `regatta oracle` and `regatta bound` in a build that has neither: whatever they are.
+#[cfg(not(feature = "oracle"))]
+#[derive(Debug, clap::Args)]
+pub(crate) struct NoOracleArgs {
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<OsString>,
+}
+
 /// The arguments of `regatta gen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GenArgs {
     /// The family
     #[arg(value_parser = family())]
     pub(crate) family: Family,
-    /// About how many instructions
+    /// About how many instructions: at least a few dozen, and 2.5 times as many in nested-ifs
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) size: usize,
     /// The file to write: a corpus if its name ends in .raf.zst, text if in .rt or .txt; `-` for text on standard output
@@ -233,10 +264,6 @@ pub(crate) struct GenArgs {
 }
 
 /// The arguments of `regatta reduce`.
-///
-/// The command is run by the shell for each attempt, with the path of a file that holds the function in the text form as
-/// its last argument; where the command has `{}`, the path goes there instead. It tells that the function still fails
-/// by an exit code other than 0, as `regatta check` does. The input must fail. What is left is printed in the text form.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReduceArgs {
     /// The function
@@ -247,7 +274,7 @@ pub(crate) struct ReduceArgs {
     /// What exits with 0 if all is well, and not if the function fails
     #[arg(long, value_name = "CMD")]
     pub(crate) test: String,
-    /// Take a function to fail only if the exit code is this: a command that cannot start does not count then
+    /// Take a function to fail only if the exit code is this
     #[arg(long, value_name = "CODE")]
     pub(crate) code: Option<i32>,
     /// Let attempts be functions that the validator rejects, though the input is none
@@ -256,11 +283,6 @@ pub(crate) struct ReduceArgs {
 }
 
 /// The arguments of `regatta scale`.
-///
-/// Each family, size and allocator runs in a process of its own, which is stopped when it takes too long; larger sizes
-/// are then left out. A time is the processor's, the best of three runs in storage that is kept; heap is the most bytes live at once
-/// in fresh storage, result included. The exponent is the slope of the line that fits best through the logarithms. Our
-/// allocations of functions of up to 30,000 instructions are checked by the independent checker.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ScaleArgs {
     /// The families; without any, all
@@ -274,7 +296,7 @@ pub(crate) struct ScaleArgs {
         default_value = "1000,3000,10000,30000,100000,300000,1000000"
     )]
     pub(crate) sizes: Vec<usize>,
-    /// The allocators; without any, ours and regalloc2's
+    /// The allocators; without any, all of these but `best`
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = allocator())]
     pub(crate) allocators: Vec<Allocator>,
     /// Stop a process after this many seconds

@@ -9,31 +9,31 @@ use regatta::Algorithm;
 /// Allocates and runs both checkers over the result.
 pub(crate) fn check(args: &CheckArgs) -> Result<Answer> {
     let algorithms = args.algorithm.map_or(Algorithm::ALL.to_vec(), |algorithm| vec![algorithm]);
-    let (mut functions, mut objections) = (0, 0);
+    let (mut functions, mut allocations, mut objections) = (0, 0, 0);
     for file in &args.files {
         let problems = input::read_selected(file, args.function)?;
         let bar = progress::bar(problems.len(), input::short_name(file));
-        let found = problems.par_iter().flat_map_iter(|(number, problem)| {
-            let mut found = Vec::new();
-            for &algorithm in &algorithms {
-                let objections = match verdict::allocate(problem, algorithm) {
-                    Ok(output) => verdict::objections(problem, &output),
-                    Err(why) => vec![why],
-                };
-                found.extend(objections.into_iter().map(|what| (*number, algorithm.name(), what)));
-            }
+        let verdicts = problems.par_iter().flat_map_iter(|(number, problem)| {
+            let verdict = |&algorithm: &Algorithm| {
+                let verdict = verdict::allocate(problem, algorithm).map(|output| verdict::objections(problem, &output));
+                (*number, algorithm.name(), verdict)
+            };
+            let verdicts: Vec<_> = algorithms.iter().map(verdict).collect();
             bar.inc(1);
-            found
+            verdicts
         });
-        let found: Vec<_> = found.collect();
+        let verdicts: Vec<_> = verdicts.collect();
         bar.finish_and_clear();
-        for (number, algorithm, what) in &found {
-            input::print(&format!("{} function {number}, {algorithm}: {what}\n", file.display()))?;
-        }
         functions += problems.len();
-        objections += found.len();
+        for (number, algorithm, verdict) in verdicts {
+            // What cannot be allocated is an objection, but not to an allocation.
+            allocations += usize::from(verdict.is_ok());
+            for what in verdict.unwrap_or_else(|why| vec![why]) {
+                input::print(&format!("{} function {number}, {algorithm}: {what}\n", file.display()))?;
+                objections += 1;
+            }
+        }
     }
-    let allocations = functions * algorithms.len();
     input::print(&format!("{functions} functions, {allocations} allocations checked, {objections} objections\n"))?;
     Ok(if objections == 0 { Answer::Yes } else { Answer::No })
 }

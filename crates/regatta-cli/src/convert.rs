@@ -6,8 +6,11 @@ use anyhow::Result;
 use regatta::Problem;
 
 pub(crate) fn run(args: &ConvertArgs) -> Result<Answer> {
-    let problems: Vec<Problem> =
-        input::read_selected(&args.input, args.function)?.into_iter().map(|(_, problem)| problem).collect();
+    let problems: Vec<Problem> = match args.function {
+        // A file without functions has a form too.
+        None => input::read(&args.input)?,
+        function => input::read_selected(&args.input, function)?.into_iter().map(|(_, problem)| problem).collect(),
+    };
     input::write(&args.output, &problems)?;
     Ok(Answer::Yes)
 }

@@ -28,18 +28,45 @@ struct Frame {
     seconds: f64,
 }
 
+impl Sums {
+    /// The frames of one function.
+    fn new(problem: &Problem, contexts: &mut [Context; 3], reps: u32) -> Result<Self> {
+        let options = |algorithm, slot_layout| Options { algorithm, slot_layout, ..Options::default() };
+        let [probed, packed, ssa] = contexts;
+        let (old, new) = (SlotLayout::Probed, SlotLayout::Packed);
+        let ion = ra2::run(problem, ra2::Algorithm::Ion).map_err(|error| anyhow!("regalloc2: {error:?}"))?;
+        Ok(Self {
+            ion: ion.num_spillslots as u64,
+            probed: Frame::new(problem, &options(Algorithm::Backtracking, old), probed, reps)?,
+            packed: Frame::new(problem, &options(Algorithm::Backtracking, new), packed, reps)?,
+            ssa: Frame::new(problem, &options(Algorithm::Thorough, new), ssa, reps)?,
+        })
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.ion += other.ion;
+        self.probed.add(&other.probed);
+        self.packed.add(&other.packed);
+        self.ssa.add(&other.ssa);
+    }
+}
+
 impl Frame {
-    fn add(&mut self, problem: &Problem, options: &Options, context: &mut Context, reps: u32) -> Result<()> {
-        let mut best = f64::INFINITY;
+    fn new(problem: &Problem, options: &Options, context: &mut Context, reps: u32) -> Result<Self> {
+        let mut seconds = f64::INFINITY;
         for _ in 0..reps {
             let start = Instant::now();
             regatta::run_with_ctx(&problem.func, &problem.env, options, context)?;
-            best = best.min(start.elapsed().as_secs_f64());
+            seconds = seconds.min(start.elapsed().as_secs_f64());
         }
-        self.seconds += best;
-        self.words += context.output.num_spillslots as u64;
-        self.at_once += live_slots::most_at_once(problem, &context.output);
-        Ok(())
+        let words = context.output.num_spillslots as u64;
+        Ok(Self { words, at_once: live_slots::most_at_once(problem, &context.output), seconds })
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.words += other.words;
+        self.at_once += other.at_once;
+        self.seconds += other.seconds;
     }
 
     fn over(&self) -> String {
@@ -54,26 +81,26 @@ pub(crate) fn run(args: &FramesArgs) -> Result<Answer> {
     let files = if args.files.is_empty() { input::default_files()? } else { args.files.clone() };
     let mut table = table::new(&HEADER, &[0]);
     let mut all = Sums::default();
+    let mut answer = Answer::Yes;
     for path in &files {
-        let sums = file(path, args.reps)?;
+        let (sums, left_out) = file(path, args.reps)?;
         table::add(&mut table, row(input::short_name(path), &sums));
-        all.ion += sums.ion;
-        for (all, sums) in [(&mut all.probed, &sums.probed), (&mut all.packed, &sums.packed), (&mut all.ssa, &sums.ssa)]
-        {
-            all.words += sums.words;
-            all.at_once += sums.at_once;
-            all.seconds += sums.seconds;
+        all.add(&sums);
+        for (number, why) in left_out {
+            eprintln!("{} function {number}, not counted: {why}", path.display());
+            answer = Answer::No;
         }
     }
     table::add(&mut table, row("all".to_owned(), &all));
     let legend = "Words of spill slots. probed, packed: of the backtracking allocator. at once: needed at one point.\n\
                   over: how far packed is above that. time: of packed, over that of probed.\n";
     input::print(&(table.trim_fmt() + "\n\n" + legend))?;
-    Ok(Answer::Yes)
+    Ok(answer)
 }
 
 fn row(name: String, sums: &Sums) -> [String; 9] {
     let count = |n: u64| short(n as f64);
+    let time = sums.packed.seconds / sums.probed.seconds;
     [
         name,
         count(sums.ion),
@@ -81,28 +108,27 @@ fn row(name: String, sums: &Sums) -> [String; 9] {
         count(sums.packed.words),
         count(sums.packed.at_once),
         sums.packed.over(),
-        format!("{:.3}", sums.packed.seconds / sums.probed.seconds),
+        if time.is_finite() { format!("{time:.3}") } else { "-".to_owned() },
         count(sums.ssa.words),
         sums.ssa.over(),
     ]
 }
 
-fn file(path: &Path, reps: u32) -> Result<Sums> {
-    let problems = input::read(path)?;
+/// The sums over the functions of a file, and which are left out, and why.
+fn file(path: &Path, reps: u32) -> Result<(Sums, Vec<(usize, String)>)> {
+    let mut problems = input::read_selected(path, None)?;
+    let invalid = input::reject_invalid(&mut problems);
+    let mut left_out: Vec<_> = invalid.into_iter().map(|(number, error)| (number, error.to_string())).collect();
     let bar = progress::bar(problems.len(), input::short_name(path));
     let mut sums = Sums::default();
     let mut contexts = [(); 3].map(|()| Context::default());
-    for problem in &problems {
-        let options = |algorithm, slot_layout| Options { algorithm, slot_layout, ..Options::default() };
-        let [probed, packed, ssa] = &mut contexts;
-        let (old, new) = (SlotLayout::Probed, SlotLayout::Packed);
-        sums.probed.add(problem, &options(Algorithm::Backtracking, old), probed, reps)?;
-        sums.packed.add(problem, &options(Algorithm::Backtracking, new), packed, reps)?;
-        sums.ssa.add(problem, &options(Algorithm::Thorough, new), ssa, reps)?;
-        let ion = ra2::run(problem, ra2::Algorithm::Ion).map_err(|error| anyhow!("regalloc2: {error:?}"))?;
-        sums.ion += ion.num_spillslots as u64;
+    for (number, problem) in &problems {
+        match Sums::new(problem, &mut contexts, reps) {
+            Ok(function) => sums.add(&function),
+            Err(why) => left_out.push((*number, format!("cannot be allocated: {why}"))),
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(sums)
+    Ok((sums, left_out))
 }

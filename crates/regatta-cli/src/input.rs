@@ -42,9 +42,14 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Problem>> {
 }
 
 /// The functions that a file has, or the one of them that was asked for, with their numbers.
+///
+/// # Errors
+///
+/// If the file cannot be read, or has no function or not that one.
 pub(crate) fn read_selected(path: &Path, function: Option<usize>) -> Result<Vec<(usize, Problem)>> {
     let problems = read(path)?;
     let count = problems.len();
+    ensure!(count > 0, "{}: the file has no functions", path.display());
     let all = problems.into_iter().enumerate();
     match function {
         None => Ok(all.collect()),

@@ -60,6 +60,8 @@ fn main() -> ExitCode {
         Command::Oracle(args) => oracle::run(&args),
         #[cfg(feature = "oracle")]
         Command::Bound(args) => oracle::bound::run(&args),
+        #[cfg(not(feature = "oracle"))]
+        Command::Oracle(_) => Err(anyhow::anyhow!("{}", args::NO_ORACLE)),
         Command::Gen(args) => generate::run(&args),
         Command::Reduce(args) => reduce::run(&args),
         Command::Scale(args) => scale::run(&args),

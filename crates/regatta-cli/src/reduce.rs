@@ -2,13 +2,18 @@
 
 use crate::args::ReduceArgs;
 use crate::{Answer, input, progress};
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use regatta::{Problem, check, text};
 use regatta_testing::reduce;
 use std::cell::RefCell;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
+
+/// The shell's exit code for a command that is there and cannot be executed.
+const NOT_EXECUTABLE: i32 = 126;
+/// The shell's exit code for a command that it does not find.
+const NOT_FOUND: i32 = 127;
 
 pub(crate) fn run(args: &ReduceArgs) -> Result<Answer> {
     let mut problems = input::read_selected(&args.file, Some(args.function))?;
@@ -40,6 +45,10 @@ pub(crate) fn run(args: &ReduceArgs) -> Result<Answer> {
 }
 
 /// Does the test fail?
+///
+/// # Errors
+///
+/// If the test cannot be run: that says nothing about the function.
 fn fails(args: &ReduceArgs, file: &Path, problem: &Problem) -> Result<bool> {
     std::fs::write(file, text::print(problem)).with_context(|| file.display().to_string())?;
     let path = file.display().to_string();
@@ -53,8 +62,19 @@ fn fails(args: &ReduceArgs, file: &Path, problem: &Problem) -> Result<bool> {
         .stderr(Stdio::null())
         .status()
         .with_context(|| format!("running `{command}`"))?;
-    Ok(match args.code {
-        Some(code) => status.code() == Some(code),
-        None => !status.success(),
-    })
+    match (status.code(), args.code) {
+        (Some(code), Some(asked)) if code == asked => Ok(true),
+        (Some(code @ (NOT_EXECUTABLE | NOT_FOUND)), _) => {
+            let why = match code {
+                NOT_FOUND => "there is no such command; put it on the PATH or give its path",
+                _ => "it cannot be executed; give it the permission, or name what runs it",
+            };
+            bail!(
+                "`{}` cannot be started (exit code {code}): {why}. If this is the failure to look for, add --code {code}",
+                args.test
+            )
+        }
+        (_, Some(_)) => Ok(false),
+        (_, None) => Ok(!status.success()),
+    }
 }

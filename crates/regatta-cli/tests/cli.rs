@@ -100,12 +100,14 @@ fn what_is_wrong_is_said_once_and_shows_in_the_exit_code() {
     let here = directory(&files);
     std::fs::write(here.path().join("bytes.rt"), [0x80, 0xff]).expect("a file can be written");
     std::fs::write(here.path().join("cut.raf.zst"), [0x28, 0xb5, 0x2f, 0xfd]).expect("a file can be written");
-    let runs: [&[&str]; 11] = [
+    let runs: [&[&str]; 13] = [
         &["validate", "bad.rt"],
         &["validate", "invalid.rt"],
         &["alloc", "invalid.rt"],
         &["check", "invalid.rt"],
         &["stats", "invalid.rt"],
+        &["frames", "invalid.rt"],
+        &["check", "--algorithm", "quick", "small.rt", "invalid.rt"],
         &["alloc", "bytes.rt"],
         &["alloc", "--function", "1", "small.rt"],
         &["convert", "small.rt", "small.elf"],
@@ -169,6 +171,41 @@ fn layouts_of_frames_are_compared_with_what_is_needed_at_once() {
     assert!(at_once <= packed && packed < probed, "{out}");
 }
 
+#[test]
+fn a_file_without_functions_is_an_error_where_functions_are_looked_at() {
+    let here = directory(&[("empty.rt", ""), ("machine.rt", "machine { int preferred p0i, slot 1 }")]);
+    let (code, out, err) = regatta(here.path(), &["convert", "empty.rt", "empty.raf.zst"]);
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "", ""));
+    for file in ["empty.rt", "machine.rt", "empty.raf.zst"] {
+        for command in ["validate", "check", "alloc", "frames", "stats", "bench"] {
+            let (code, out, err) = regatta(here.path(), &[command, file]);
+            let said = format!("regatta: {file}: the file has no functions\n");
+            assert_eq!((code, out, err), (2, String::new(), said), "{command}");
+        }
+    }
+}
+
+#[test]
+fn a_corpus_that_is_cut_off_is_said_to_be() {
+    let here = directory(&[]);
+    let bytes = std::fs::read(corpus().join("keccak.x64.raf.zst")).expect("the file can be read");
+    std::fs::write(here.path().join("cut.raf.zst"), &bytes[..bytes.len() / 2]).expect("a file can be written");
+    let (code, out, err) = regatta(here.path(), &["validate", "cut.raf.zst"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.starts_with("regatta: cut.raf.zst: the file is damaged or cut off: "), "{err}");
+}
+
+#[test]
+#[cfg(not(feature = "oracle"))]
+fn a_build_without_the_oracle_says_how_to_get_it() {
+    let here = directory(&[]);
+    for args in [&["oracle", "--function", "3", "small.rt"][..], &["bound"], &["oracle", "--help"]] {
+        let (code, out, err) = regatta(here.path(), args);
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert!(err.contains("--features oracle"), "{err}");
+    }
+}
+
 /// The test fails for functions with a definition that reuses an operand. What is left is that, and what makes it valid.
 #[test]
 #[cfg(unix)]
@@ -193,6 +230,26 @@ block0: ; inst0
     let (code, out, err) = regatta(here.path(), &["reduce", "small.rt", "--test", "true {}"]);
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(err.contains("`true {}` does not fail"), "{err}");
+}
+
+/// A test that cannot be run says nothing about a function, be it from the start or later.
+#[test]
+#[cfg(unix)]
+fn a_test_that_cannot_be_started_is_no_failing_function() {
+    let here = directory(&[("small.rt", SMALL), ("no_program", "")]);
+    let once = "if test -e started; then regatta-that-is-not-there; else touch started; false; fi #";
+    for (test, code) in [("regatta-that-is-not-there", 127), ("./no_program", 126), (once, 127)] {
+        for more in [&[][..], &["--code", "1"]] {
+            let _ = std::fs::remove_file(here.path().join("started"));
+            let args = [&["reduce", "small.rt", "--test", test], more].concat();
+            let (exit, out, err) = regatta(here.path(), &args);
+            assert_eq!((exit, out.as_str()), (2, ""), "{test}: {err}");
+            assert!(err.contains(&format!("cannot be started (exit code {code}): ")), "{test}: {err}");
+        }
+    }
+    // Whoever looks for that code finds it.
+    let (code, _, err) = regatta(here.path(), &["reduce", "small.rt", "--test", "exit 127 #", "--code", "127"]);
+    assert_eq!((code, err.as_str()), (0, ""));
 }
 
 #[test]

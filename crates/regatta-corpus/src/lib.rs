@@ -24,6 +24,9 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use std::io::Read;
 use std::path::Path;
 
+/// What every zstd stream begins with.
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
 /// Why a corpus file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,6 +37,9 @@ pub enum CorpusError {
     /// The bytes are no zstd stream.
     #[error("not a zstd stream: {0}")]
     Zstd(String),
+    /// The bytes begin as a zstd stream does, and do not go on as one.
+    #[error("the file is damaged or cut off: {0}")]
+    Damaged(String),
     /// The stream ends in the middle of a record.
     #[error("function {function} is cut off")]
     CutOff {
@@ -57,8 +63,9 @@ pub enum CorpusError {
 /// If the bytes are not in the format.
 pub fn read(bytes: &[u8]) -> Result<Vec<Problem>, CorpusError> {
     let mut plain = Vec::new();
-    let mut decoder = StreamingDecoder::new(bytes).map_err(|e| CorpusError::Zstd(e.to_string()))?;
-    decoder.read_to_end(&mut plain).map_err(|e| CorpusError::Zstd(e.to_string()))?;
+    let bad = |why| if bytes.starts_with(&MAGIC) { CorpusError::Damaged(why) } else { CorpusError::Zstd(why) };
+    let mut decoder = StreamingDecoder::new(bytes).map_err(|e| bad(e.to_string()))?;
+    decoder.read_to_end(&mut plain).map_err(|e| bad(e.to_string()))?;
     let mut problems = Vec::new();
     let mut rest = plain.as_slice();
     while !rest.is_empty() {
@@ -69,12 +76,15 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Problem>, CorpusError> {
         rest = tail;
         let record: FuncRecord =
             postcard::from_bytes(record).map_err(|e| CorpusError::Record { function, why: e.to_string() })?;
-        problems.push(record.into_problem().map_err(|why| CorpusError::Record { function, why: why.to_owned() })?);
+        problems.push(record.into_problem().map_err(|why| CorpusError::Record { function, why })?);
     }
     Ok(problems)
 }
 
 /// The bytes of a corpus file that holds these problems.
+///
+/// The format has no block frequencies. Those of a function ([`regatta::Func::frequencies`]) are left out without a word;
+/// whoever needs them writes the text form.
 ///
 /// # Errors
 ///
@@ -98,4 +108,35 @@ pub fn write(problems: &[Problem]) -> Result<Vec<u8>, CorpusError> {
 /// If the file cannot be read or is not in the format.
 pub fn read_file(path: impl AsRef<Path>) -> Result<Vec<Problem>, CorpusError> {
     read(&std::fs::read(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regatta::{FuncBuilder, MachineEnv};
+
+    /// A file of functions with nothing in them, and enough of these to be compressed.
+    fn file() -> Vec<u8> {
+        let mut builder = FuncBuilder::new();
+        let block = builder.block(&[]);
+        builder.ret(block, &[]);
+        let problem = Problem { func: builder.finish(), env: MachineEnv::default() };
+        write(&vec![problem; 100]).expect("the functions are small")
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_called_that_wherever_it_ends() {
+        let bytes = file();
+        assert_eq!(read(&bytes).map(|problems| problems.len()).ok(), Some(100));
+        for length in MAGIC.len()..bytes.len() {
+            let error = read(&bytes[..length]).expect_err("the rest is missing");
+            assert!(error.to_string().contains("cut off"), "of {}, {length}: {error}", bytes.len());
+        }
+    }
+
+    #[test]
+    fn what_is_no_corpus_is_not_called_damaged() {
+        let error = read(b"machine {}").expect_err("this is text");
+        assert!(matches!(error, CorpusError::Zstd(_)), "{error}");
+    }
 }

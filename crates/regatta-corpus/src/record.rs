@@ -40,8 +40,34 @@ struct InstRecord {
     clobbers: Vec<u16>,
 }
 
-fn set_of(regs: &[u16]) -> PRegSet {
-    regs.iter().map(|&r| PReg::from_index(usize::from(r))).collect()
+/// The bits of an operand's encoding that have a meaning.
+const OPERAND_BITS: u32 = 43;
+
+fn reg_of(index: u16) -> Result<PReg, String> {
+    match usize::from(index) {
+        index if index < PReg::NUM_INDEX => Ok(PReg::from_index(index)),
+        index => Err(format!("there is no register with the index {index}; the highest is {}", PReg::NUM_INDEX - 1)),
+    }
+}
+
+fn set_of(regs: &[u16]) -> Result<PRegSet, String> {
+    regs.iter().map(|&reg| reg_of(reg)).collect()
+}
+
+fn sets_of([int, float, vector]: &[Vec<u16>; 3]) -> Result<[PRegSet; 3], String> {
+    Ok([set_of(int)?, set_of(float)?, set_of(vector)?])
+}
+
+fn scratch_of([int, float, vector]: [Option<u16>; 3]) -> Result<[Option<PReg>; 3], String> {
+    let reg = |reg: Option<u16>| reg.map(reg_of).transpose();
+    Ok([reg(int)?, reg(float)?, reg(vector)?])
+}
+
+fn operand_of(bits: u64) -> Result<Operand, String> {
+    match bits >> OPERAND_BITS {
+        0 => Ok(Operand::from_bits(bits)),
+        _ => Err(format!("{bits:#x} encodes no operand: it has more than {OPERAND_BITS} bits")),
+    }
 }
 
 fn list_of(set: PRegSet) -> Vec<u16> {
@@ -62,22 +88,23 @@ fn bits_of(vregs: &[VReg]) -> Vec<u32> {
 
 impl FuncRecord {
     /// The problem that the record describes, or what keeps it from being one.
-    pub(crate) fn into_problem(self) -> Result<Problem, &'static str> {
+    pub(crate) fn into_problem(self) -> Result<Problem, String> {
         let mut insts = Vec::with_capacity(self.insts.len());
-        for inst in self.insts {
+        for (number, inst) in self.insts.into_iter().enumerate() {
+            let bad = |why: String| format!("instruction {number}: {why}");
             let kind = match inst.op {
                 0 => InstKind::Plain,
                 1 => InstKind::Branch,
                 2 => InstKind::Ret,
-                _ => return Err("an instruction is of a kind that the format does not have"),
+                kind => return Err(bad(format!("the format has no kind {kind}"))),
             };
-            let operands = inst.operands.into_iter().map(Operand::from_bits).collect();
-            insts.push(InstData { kind, operands, clobbers: set_of(&inst.clobbers) });
+            let operands = inst.operands.into_iter().map(operand_of).collect::<Result<_, _>>().map_err(bad)?;
+            insts.push(InstData { kind, operands, clobbers: set_of(&inst.clobbers).map_err(bad)? });
         }
         let mut blocks = Vec::with_capacity(self.blocks.len());
-        for block in self.blocks {
+        for (number, block) in self.blocks.into_iter().enumerate() {
             if block.first > block.end {
-                return Err("a block ends before it begins");
+                return Err(format!("block {number} ends before it begins"));
             }
             blocks.push(BlockData {
                 insts: InstRange::new(Inst(block.first), Inst(block.end)),
@@ -100,10 +127,10 @@ impl FuncRecord {
             frequencies: Vec::new(),
         };
         let env = MachineEnv {
-            preferred_regs_by_class: self.preferred.each_ref().map(|regs| set_of(regs)),
-            non_preferred_regs_by_class: self.non_preferred.each_ref().map(|regs| set_of(regs)),
-            scratch_by_class: self.scratch.map(|reg| reg.map(|r| PReg::from_index(usize::from(r)))),
-            fixed_stack_slots: self.fixed_stack.iter().map(|&r| PReg::from_index(usize::from(r))).collect(),
+            preferred_regs_by_class: sets_of(&self.preferred)?,
+            non_preferred_regs_by_class: sets_of(&self.non_preferred)?,
+            scratch_by_class: scratch_of(self.scratch)?,
+            fixed_stack_slots: self.fixed_stack.iter().map(|&reg| reg_of(reg)).collect::<Result<_, _>>()?,
         };
         Ok(Problem { func, env })
     }
@@ -142,6 +169,53 @@ impl FuncRecord {
             blocks: func.blocks.iter().map(block).collect(),
             insts: func.insts.iter().map(inst).collect(),
             labels: func.debug_labels.iter().map(|&(v, from, to, l)| (v.bits() as u32, from.0, to.0, l)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regatta::FuncBuilder;
+
+    /// A record that is right: a function that defines a value and returns it.
+    fn record() -> FuncRecord {
+        let mut builder = FuncBuilder::new();
+        let value = builder.vreg(RegClass::Int);
+        let block = builder.block(&[]);
+        builder.op(block, &[Operand::reg_def(value)]);
+        builder.ret(block, &[Operand::reg_use(value)]);
+        FuncRecord::from_problem(&Problem { func: builder.finish(), env: MachineEnv::default() })
+    }
+
+    #[test]
+    fn registers_that_there_are_not_are_an_error_wherever_they_stand() {
+        let places: [fn(&mut FuncRecord, u16); 5] = [
+            |record, reg| record.preferred[0].push(reg),
+            |record, reg| record.non_preferred[2].push(reg),
+            |record, reg| record.scratch[1] = Some(reg),
+            |record, reg| record.fixed_stack.push(reg),
+            |record, reg| record.insts[0].clobbers.push(reg),
+        ];
+        for put in places {
+            let with = |reg| {
+                let mut record = record();
+                put(&mut record, reg);
+                record.into_problem()
+            };
+            assert_eq!(with(44).err(), None);
+            let error = with(300).expect_err("there is no such register");
+            assert!(error.contains("no register with the index 300"), "{error}");
+        }
+    }
+
+    #[test]
+    fn operands_with_stray_bits_are_an_error() {
+        for bit in OPERAND_BITS..u64::BITS {
+            let mut record = record();
+            record.insts[1].operands[0] |= 1 << bit;
+            let error = record.into_problem().expect_err("the bit means nothing");
+            assert!(error.starts_with("instruction 1: "), "{error}");
         }
     }
 }

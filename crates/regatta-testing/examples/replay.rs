@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (name, input) = match args.as_slice() {
         [name, input, ..] => (name, input),
-        _ => return Err("replay TARGET FILE-OR-SEED [--print]".into()),
+        _ => return Err("usage: replay TARGET FILE-OR-SEED [--print | --reduce]".into()),
     };
     let choices = || -> Result<Random, Box<dyn Error>> {
         match input.parse() {

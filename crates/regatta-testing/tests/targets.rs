@@ -1,6 +1,7 @@
 //! Every fuzz target, bounded: on the stored seeds, and on a number of random ones.
 //!
-//! `REGATTA_SEEDS=N` runs N of them rather than a few hundred, `REGATTA_FIRST_SEED=S` starts at another one.
+//! `REGATTA_SEEDS=N` runs N of them rather than the 500 to 5,000 that a target has here, `REGATTA_FIRST_SEED=S` starts at
+//! another one.
 
 use regatta::text;
 use regatta_testing::{Random, targets};
@@ -66,6 +67,11 @@ fn graphs() {
 #[test]
 fn liveness() {
     run("liveness", 500);
+}
+
+#[test]
+fn lives() {
+    run("lives", 2000);
 }
 
 #[test]
