@@ -229,3 +229,8 @@ fn late_uses_of_one_value_need_one_register() {
         check::check(&problem.func, &problem.env, &output.expect("allocatable")).expect("right");
     }
 }
+
+#[test]
+fn an_edge_without_moves_in_front_of_one_with_some() {
+    allocated("an_edge_without_moves_in_front_of_one_with_some");
+}

@@ -27,7 +27,7 @@ use core::ops::Range;
 #[derive(Debug, Default)]
 pub(crate) struct Edits {
     parallel: ParallelMoves,
-    /// Where edits lead into blocks, and how many: the first there.
+    /// Where edits lead into blocks, and how many, at least one: the first there.
     leading_in: Vec<(ProgPoint, u32)>,
     /// The same before any were left out.
     led_in_at_first: Vec<(ProgPoint, u32)>,
@@ -92,8 +92,10 @@ impl Edits {
             if let Some(busy) = helpers {
                 let mut helpers = Helpers { on, by, key: group[0].key, busy, slots };
                 self.parallel.resolve(&mut helpers, &mut emit);
-                if is_entry(group[0].key) {
-                    self.leading_in.push((point, (output.edits.len() - before) as u32));
+                // (Places may be the same after all.)
+                let count = output.edits.len() - before;
+                if is_entry(group[0].key) && count > 0 {
+                    self.leading_in.push((point, count as u32));
                 }
             }
         }
