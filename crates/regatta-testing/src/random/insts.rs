@@ -155,11 +155,12 @@ impl<'a> Generator<'a> {
         inst.operands.push(Operand::new(value, constraint, OperandKind::Use, pos));
     }
 
-    /// A fixed stack slot or a register that is not the allocator's; such an operand may need a register to go through.
+    /// A fixed stack slot or a register that is not the allocator's, the scratch register among them; such an operand may need a register to go through.
     fn special(&mut self, class: RegClass, inst: &InstData, free: &mut Free) -> Option<PReg> {
         let mut choices: Vec<PReg> =
             self.machine.env.fixed_stack_slots.iter().copied().filter(|r| r.class() == class).collect();
         choices.extend(self.machine.foreign[class.index()]);
+        choices.extend(self.machine.env.scratch_by_class[class.index()]);
         let taken = |reg: &PReg| inst.operands.iter().any(|o| o.constraint() == OperandConstraint::FixedReg(*reg));
         choices.retain(|reg| !taken(reg));
         let both = free.early[class.index()] & free.late[class.index()];

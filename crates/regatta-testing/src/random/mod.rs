@@ -102,8 +102,13 @@ pub fn generate(random: &Random, kind: Kind) -> Problem {
         scatter(random, &mut func);
     }
     if random.chance(20) {
-        func.frequencies =
-            (0..func.blocks.len()).filter_map(|_| Frequency::new(random.below(1000) as f32 / 10.0)).collect();
+        let extremes = random.chance(10);
+        let frequency = |_| match random.below(8) {
+            0 if extremes => f32::MAX,
+            1 if extremes => f32::MIN_POSITIVE / 8.0,
+            _ => random.below(1000) as f32 / 10.0,
+        };
+        func.frequencies = (0..func.blocks.len()).map(frequency).filter_map(Frequency::new).collect();
     }
     if random.chance(30) {
         add_labels(random, &mut func);
