@@ -155,7 +155,8 @@ impl<'a> Generator<'a> {
         inst.operands.push(Operand::new(value, constraint, OperandKind::Use, pos));
     }
 
-    /// A fixed stack slot or a register that is not the allocator's, the scratch register among them; such an operand may need a register to go through.
+    /// A fixed stack slot or a register that is not the allocator's, the scratch register among them; such an operand may need a register to
+    /// go through.
     fn special(&mut self, class: RegClass, inst: &InstData, free: &mut Free) -> Option<PReg> {
         let mut choices: Vec<PReg> =
             self.machine.env.fixed_stack_slots.iter().copied().filter(|r| r.class() == class).collect();

@@ -164,8 +164,8 @@ impl Forward {
         self.count_arguments(on, to, join..=end, frequency);
     }
 
-    /// Of what is listed and has its nearest use from `way` on at a distance `behind` the next join: counts as used on the way what becomes a parameter
-    /// at its end. (Not where that is free, as both are in memory and can share a slot.)
+    /// Of what is listed and has its nearest use from `way` on at a distance `behind` the next join: counts as used on the way what becomes a
+    /// parameter at its end. (Not where that is free, as both are in memory and can share a slot.)
     fn count_arguments(&mut self, on: &Input<'_>, way: Block, behind: RangeInclusive<u32>, frequency: f32) {
         let mut edges = on.flow.graph.succ_edges(way);
         let (Some(edge), None) = (edges.next(), edges.next()) else { return };
@@ -186,7 +186,8 @@ impl Forward {
         }
     }
 
-    /// Does it cost nothing to make `arg`, which is in memory, the parameter `param` of the block `join`, as that is in memory as well and they can share a slot?
+    /// Does it cost nothing to make `arg`, which is in memory, the parameter `param` of the block `join`, as that is in memory as well and they
+    /// can share a slot?
     fn is_free(&self, on: &Input<'_>, join: Block, param: Value, arg: Value) -> bool {
         self.goes_back_to_memory(on, param, join) && on.next_uses.live_in(join).all(|there| there.value != arg)
     }
