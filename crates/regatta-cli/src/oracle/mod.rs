@@ -56,6 +56,7 @@ use crate::{Answer, input, loops, progress, verdict};
 use anyhow::{Context, Result, ensure};
 use model::{Model, SCALE};
 use rayon::prelude::*;
+use regatta::check::check;
 use regatta::{Algorithm, Output, Problem, text};
 use std::time::{Duration, Instant};
 use values::Values;
@@ -143,7 +144,7 @@ struct Compared {
     file: String,
     number: usize,
     optimum: Result<Optimum>,
-    /// In the order of [`allocators`].
+    /// In the order of [`allocators`]; nothing where there is no allocation that the checker accepts.
     costs: Vec<Option<Cost>>,
     seconds: f64,
 }
@@ -167,7 +168,9 @@ fn compare(file: &str, number: usize, problem: &Problem, limit: Duration) -> Com
     let prepared = Prepared::new(problem);
     let costs = allocators().map(|allocator| {
         let mut runner = Runner::new(allocator);
-        runner.allocate(&prepared).ok().map(|_| model.cost(&runner.output()))
+        runner.allocate(&prepared).ok()?;
+        let output = runner.output();
+        check(&problem.func, &problem.env, &output).is_ok().then(|| model.cost(&output))
     });
     Compared { file: file.to_owned(), number, optimum, costs: costs.into(), seconds }
 }

@@ -86,6 +86,7 @@ fn no_allocation_of_a_random_function_costs_less() {
     for seed in 0..400 {
         let problem = random::problem(seed);
         let Ok(bounded) = Bounded::new(seed as usize, &problem, LIMIT) else { continue };
+        assert_eq!(bounded.accepted[..3], [true; 3], "seed {seed}: thorough, quick, best");
         if seed < 60 && problem.func.insts.len() <= 14 {
             let optimum = optimum(&problem, LIMIT).expect("the function is one that can be expressed");
             let best = optimum.found.map_or(f64::INFINITY, |(cost, _)| cost.total);
