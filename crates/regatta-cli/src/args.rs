@@ -239,6 +239,9 @@ pub(crate) struct BoundArgs {
     /// List the blocks of the function where thorough pays most more for loads than the bound does
     #[arg(long, value_name = "N", default_value_t = 0, requires = "function")]
     pub(crate) blocks: usize,
+    /// List the loops of the function where thorough pays most more for loads than the bound does
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "function")]
+    pub(crate) loops: usize,
 }
 
 /// The arguments of `regatta oracle` and `regatta bound` in a build that has neither: whatever they are.

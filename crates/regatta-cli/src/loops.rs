@@ -18,6 +18,8 @@ const NONE: u32 = u32::MAX;
 pub(crate) struct Nest {
     /// The number of loops that contain each block. 0 for blocks that cannot be reached.
     pub(crate) depths: Vec<u32>,
+    /// The header of the innermost loop that contains each block, if any does.
+    pub(crate) headers: Vec<Option<Block>>,
     /// The number of loops.
     pub(crate) loops: usize,
 }
@@ -28,6 +30,7 @@ pub(crate) fn nest(func: &Func) -> Nest {
     let idoms = tree.immediate_dominators();
     let parents = tree.loops(&idoms);
     let mut depths = vec![0; func.blocks.len()];
+    let mut headers = vec![None; func.blocks.len()];
     let mut by_number: Vec<u32> = Vec::with_capacity(tree.order.len());
     for (number, &block) in tree.order.iter().enumerate() {
         // A header dominates its loop and so comes before it.
@@ -37,8 +40,10 @@ pub(crate) fn nest(func: &Func) -> Nest {
         };
         by_number.push(outer + u32::from(parents.is_header[number]));
         depths[block.index()] = by_number[number];
+        let header = if parents.is_header[number] { number as u32 } else { parents.header_of[number] };
+        headers[block.index()] = tree.order.get(header as usize).copied();
     }
-    Nest { depths, loops: parents.is_header.iter().filter(|&&header| header).count() }
+    Nest { depths, headers, loops: parents.is_header.iter().filter(|&&header| header).count() }
 }
 
 /// The blocks that can be reached, numbered in the order in which a depth-first search meets them.
@@ -231,13 +236,17 @@ mod tests {
     #[test]
     fn a_block_counts_every_loop_around_it() {
         // 1 heads a loop over 2, 3, 4; 2 heads one over 3.
-        assert_eq!(depths(&graph(&[&[1], &[2, 5], &[3], &[2, 4], &[1], &[]])), [0, 1, 2, 2, 1, 0]);
+        let nest = nest(&graph(&[&[1], &[2, 5], &[3], &[2, 4], &[1], &[]]));
+        assert_eq!(nest.depths, [0, 1, 2, 2, 1, 0]);
+        let headers: Vec<Option<usize>> = nest.headers.iter().map(|header| header.map(Block::index)).collect();
+        assert_eq!(headers, [None, Some(1), Some(2), Some(2), Some(1), None]);
     }
 
     #[test]
     fn loops_with_one_header_are_one_loop() {
         assert_eq!(depths(&graph(&[&[1], &[2, 3], &[1], &[1, 4], &[]])), [0, 1, 1, 1, 0]);
-        assert_eq!(nest(&graph(&[&[1], &[1, 2], &[]])), Nest { depths: vec![0, 1, 0], loops: 1 });
+        let headers = vec![None, Some(Block::new(1)), None];
+        assert_eq!(nest(&graph(&[&[1], &[1, 2], &[]])), Nest { depths: vec![0, 1, 0], headers, loops: 1 });
     }
 
     #[test]

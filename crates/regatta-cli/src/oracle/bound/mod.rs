@@ -39,6 +39,7 @@ use crate::bench::geometric_mean;
 use crate::cost::CostModel;
 use crate::{Answer, input, progress, table};
 use anyhow::{Context, Result, ensure};
+use blocks::Difference;
 use rayon::prelude::*;
 use regatta::check::check;
 use regatta::{Algorithm, Problem};
@@ -62,9 +63,9 @@ fn bound(problem: &Problem, limit: Duration) -> Result<Option<f64>> {
     Ok(relaxation.program.relax(limit)?.map(|(bound, _)| (bound * TRUST).max(0.0)))
 }
 
-/// Where thorough pays more for loads than the bound does, in `count` blocks; nothing where the bound is open. (The program is solved once more for it:
-/// it is asked of single functions.)
-fn blocks(problem: &Problem, limit: Duration, count: usize) -> Result<String> {
+/// Where thorough pays more for loads than the bound does, in as many blocks and loops; nothing where the bound is open. (The program is
+/// solved once more for it: it is asked of single functions.)
+fn differences(problem: &Problem, limit: Duration, blocks: usize, loops: usize) -> Result<String> {
     let values = Values::by_block(&problem.func);
     ensure!(!values.has_multiple_defs(), "an instruction defines a value several times");
     let costs = CostModel::new(problem);
@@ -73,7 +74,15 @@ fn blocks(problem: &Problem, limit: Duration, count: usize) -> Result<String> {
     let prepared = Prepared::new(problem);
     let mut runner = Runner::new(allocators()[0]);
     runner.allocate(&prepared)?;
-    Ok(blocks::table(&payments, &columns, &costs, &runner.output(), count))
+    let difference = Difference::new(&payments, &columns, &costs, &runner.output());
+    let mut tables = String::new();
+    if blocks > 0 {
+        tables += &(difference.by_block(blocks) + "\n");
+    }
+    if loops > 0 {
+        tables += &(difference.by_loop(&problem.func, loops) + "\n");
+    }
+    Ok(tables)
 }
 
 /// Whose allocations are compared with the bound; all ratios are to the last one's.
@@ -166,9 +175,10 @@ pub(crate) fn run(args: &BoundArgs) -> Result<Answer> {
         let sums = Sums::new(&bounded);
         let open = bounded.iter().filter(|function| function.is_open()).count();
         details += &worst(&name, &bounded, &sums, if args.function.is_some() { 1 } else { args.worst });
-        if args.blocks > 0 {
+        if args.blocks > 0 || args.loops > 0 {
             for (number, problem) in &problems {
-                details += &blocks(problem, limit, args.blocks).with_context(|| format!("{name} function {number}"))?;
+                let tables = differences(problem, limit, args.blocks, args.loops);
+                details += &tables.with_context(|| format!("{name} function {number}"))?;
                 details += "\n";
             }
         }

@@ -1,6 +1,6 @@
 //! Bounds of functions whose optimum is known, and of random ones, where no allocator may do better.
 
-use super::{Bounded, blocks, bound, contradictions};
+use super::{Bounded, bound, contradictions, differences};
 use crate::oracle::tests::{LIVES_THROUGH, assert_same, problem};
 use crate::oracle::{SAME, optimum};
 use regatta_testing::random;
@@ -101,10 +101,18 @@ fn it_tells_where_the_loads_are() {
     // Three values in two registers: one is loaded, by whoever allocates, before the loop.
     let function = "block0: op def v0i reg, def v1i reg  op def v2i reg  op use v2i reg  branch -> block1
         block1: op use v0i reg, use v1i reg  branch -> block1";
-    let table = blocks(&problem(TWO, function), LIMIT, 1).expect("it can be expressed");
+    let table = differences(&problem(TWO, function), LIMIT, 1, 0).expect("it can be expressed");
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(rows[0][..5], ["block", "weight", "more", "thorough", "bound"]);
     assert_eq!(rows.len(), 2, "{table}");
     assert_eq!(rows[1][..5], ["block0", "1", "0", "1.00", "1.00"], "{table}");
     assert!(rows[1][5].starts_with('v'), "{table}");
+    let table = differences(&problem(TWO, function), LIMIT, 0, 9).expect("it can be expressed");
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0][..6], ["loop", "blocks", "weight", "more", "thorough", "bound"]);
+    assert_eq!(
+        rows[1..],
+        [["none", "1", "1", "0", "1.00", "1.00"], ["block1", "1", "10", "0", "0.00", "0.00"]],
+        "{table}"
+    );
 }
