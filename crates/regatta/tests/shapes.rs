@@ -258,3 +258,41 @@ fn what_several_ways_pass_on_to_a_join_is_loaded_once_in_front_of_them() {
         output.edits.iter().filter(|(_, Edit::Move { from, .. })| from.as_stack() == output.allocs[0].as_stack());
     assert_eq!(loads.map(|(point, _)| point.inst().index()).collect::<Vec<_>>(), [4]);
 }
+
+#[test]
+fn parameters_of_a_loop_that_are_evicted_before_they_are_used_live_in_memory() {
+    // What begins each round takes both registers. Then v1i and v8i are used under other names, and both registers are taken once more.
+    let problem = regatta::text::parse(
+        "machine { int preferred p0i p1i, slot 1 }
+        function {
+        block0:
+          op def v0i reg, def v10i reg
+          branch -> block1(v0i, v10i)
+        block1(v1i, v8i):
+          op def v2i reg, def v3i reg
+          op use v2i reg, use v3i reg
+          branch -> block2, block3
+        block2:
+          branch -> block4(v1i, v8i)
+        block3:
+          op def v4i reg, def v9i reg
+          branch -> block4(v4i, v9i)
+        block4(v5i, v11i):
+          op use v5i reg, use v11i reg
+          op def v6i reg, def v7i reg
+          op use v6i reg, use v7i reg
+          branch -> block5, block6
+        block5:
+          branch -> block1(v5i, v11i)
+        block6:
+          ret
+        }",
+    )
+    .expect("well-formed")
+    .remove(0);
+    let output = run(&problem.func, &problem.env, &Options::default()).expect("allocatable");
+    check::check(&problem.func, &problem.env, &output).expect("correct");
+    // On the way to where it is used, and not on the way back as well.
+    let loads = output.edits.iter().filter(|(_, Edit::Move { from, .. })| from.is_stack());
+    assert_eq!(loads.count(), 2);
+}

@@ -180,6 +180,8 @@ impl Forward {
                 kept += 1;
             } else if is_param {
                 self.born_in_memory(value, self.pos);
+            } else if header_of.is_none() {
+                self.note_if_held_for_nothing(on, value);
             }
         }
         self.candidates.truncate(kept);

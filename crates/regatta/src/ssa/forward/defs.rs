@@ -70,7 +70,7 @@ impl Forward {
             } else {
                 // Copies that the instruction still reads stay: another definition may reuse one, a late use may need one.
                 let settled = claims.late[class] | claims.reused[class];
-                self.free_all(class, self.status[input.value].held & (!settled | bit(reg)));
+                self.free_all(on, class, self.status[input.value].held & (!settled | bit(reg)));
             }
             claims.defined[class] |= bit(reg);
             self.define(*op, class, reg, &mut allocs[first + k]);
@@ -105,7 +105,7 @@ impl Forward {
         let victim = self.victim(on, class, among, claims.killed[class])?;
         let must = claims.late[class] & bit(reg) != 0;
         (must || victim.next_use > self.status[input.value].next).then(|| {
-            self.forget(class, victim.reg);
+            self.forget(on, class, victim.reg);
             victim.reg
         })
     }
@@ -129,7 +129,7 @@ impl Forward {
                     if (claims.killed[class] | claims.read[class] | claims.defined[class]) & bit(op.reg) != 0 {
                         return Err(self.bad(k, "its register is needed for another value at the same time"));
                     }
-                    self.free_all(class, bit(op.reg));
+                    self.free_all(on, class, bit(op.reg));
                     Some(op.reg)
                 }
                 _ => {
@@ -161,7 +161,7 @@ impl Forward {
                 let victim = self.victim(on, class, among, claims.killed[class]);
                 let next = self.next_use(op);
                 Ok(victim.filter(|victim| victim.next_use > next).map(|victim| {
-                    self.forget(class, victim.reg);
+                    self.forget(on, class, victim.reg);
                     victim.reg
                 }))
             }
@@ -231,7 +231,7 @@ impl Forward {
                 if (taken | clobbered) & bit(op.reg) != 0 {
                     return Err(self.bad(k, "its register is needed for another value at the same time"));
                 }
-                self.free_all(class, bit(op.reg));
+                self.free_all(on, class, bit(op.reg));
                 claims.defined[class] |= bit(op.reg);
                 self.define(*op, class, op.reg, &mut allocs[first + k]);
             } else {

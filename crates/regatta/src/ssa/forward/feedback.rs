@@ -2,7 +2,8 @@
 //!
 //! A loop header decides which values the loop holds in registers. What is in a register there must be there again at the end of
 //! each iteration; a value that has been evicted by then is reloaded on the back edge, for nothing if nobody wanted it in between. So
-//! it had better not been in a register at the header; nor had a parameter of the header that is evicted before its first use. The forward
+//! it had better not been in a register at the header; nor had a parameter of the header that is evicted before its first use, be that of an
+//! instruction or of a parameter further on that it becomes. The forward
 //! pass only finds that out when it has walked the loop. If what was so lost is worth the work, everything since the header is rolled back and
 //! the loop allocated again with these values left out (parameters then live in memory); up to [`Input::rounds`] times, and the cheapest
 //! attempt counts. What exactly a header leaves out is told in [`super::exclusions`]; when nothing more is to be learnt, it is tried with what was
@@ -316,14 +317,26 @@ impl Forward {
         })
     }
 
-    /// `value`, a parameter, is reloaded for an instruction. If it is one of a loop header that had a register, and this is its first use,
-    /// it had that for nothing.
-    #[inline(never)]
+    /// `value` leaves its last register. If it is a parameter of a loop header, and has not been used yet, it had a register for nothing.
+    #[inline]
     pub(super) fn note_if_held_for_nothing(&mut self, on: &Input<'_>, value: Value) {
-        let def = on.code.values[value];
-        if on.next_uses.first_use(value) == self.pos
-            && self.spills[value].memory != Memory::Born
-            && let Some(of) = on.flow.loops.is_header(def.block)
+        if on.rounds != 0 && on.code.values[value].is_param && self.pos < on.next_uses.first_use(value) {
+            self.note_unused_param(on, value);
+        }
+    }
+
+    /// The same of `value` that is reloaded, should this be its first use.
+    #[inline]
+    pub(super) fn note_if_first_use(&mut self, on: &Input<'_>, value: Value) {
+        if on.rounds != 0 && on.code.values[value].is_param && self.pos == on.next_uses.first_use(value) {
+            self.note_unused_param(on, value);
+        }
+    }
+
+    #[inline(never)]
+    fn note_unused_param(&mut self, on: &Input<'_>, value: Value) {
+        if self.spills[value].memory != Memory::Born
+            && let Some(of) = on.flow.loops.is_header(on.code.values[value].block)
         {
             self.feedback.exclusions.lose(of, value, self.frequency);
         }

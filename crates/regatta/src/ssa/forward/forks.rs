@@ -98,7 +98,7 @@ impl Forward {
         let victim = self.victim(on, class, among, 0)?;
         let is_later = victim.next_use.saturating_sub(self.pos) > LATER * found.distance;
         is_later.then(|| {
-            self.forget(class, victim.reg);
+            self.forget(on, class, victim.reg);
             victim.reg
         })
     }

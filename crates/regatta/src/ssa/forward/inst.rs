@@ -156,7 +156,7 @@ impl Forward {
         }
         self.drop_dead_uses(ops);
         for class in super::registers::CLASSES {
-            self.free_all(class, claims.killed[class]);
+            self.free_all(on, class, claims.killed[class]);
         }
         if flags & flag::DEFINES != 0 {
             self.late_defs(on, ops, first, allocs, &mut claims)?;
@@ -207,7 +207,7 @@ impl Forward {
                 } else {
                     match self.victim(on, class, among, killed) {
                         Some(victim) if victim.next_use > next_use => {
-                            self.forget(class, victim.reg);
+                            self.forget(on, class, victim.reg);
                             victim.reg
                         }
                         _ => continue,
@@ -278,9 +278,7 @@ impl Forward {
             if held != 0 {
                 Loc::reg(preg(class, lowest(held)))
             } else {
-                if on.rounds != 0 && on.code.values[value].is_param {
-                    self.note_if_held_for_nothing(on, value);
-                }
+                self.note_if_first_use(on, value);
                 self.note_reload(on, value, self.block, self.pos);
                 Loc::slot_of(value)
             }

@@ -142,11 +142,11 @@ impl Forward {
 
     /// Like [`Forward::free`]; if what is in `reg` is missed, it is noted that it was there until now, for the store's sake.
     #[inline]
-    pub(super) fn forget(&mut self, class: usize, reg: u8) {
+    pub(super) fn forget(&mut self, on: &Input<'_>, class: usize, reg: u8) {
         let value = self.regs.value(class, reg);
         self.free(class, reg);
         if self.status[value].held == 0 && self.status[value].next != DEAD {
-            self.note_forgotten(value, class, reg);
+            self.note_forgotten(on, value, class, reg);
         }
     }
 
@@ -157,9 +157,9 @@ impl Forward {
     }
 
     #[inline(always)]
-    pub(super) fn free_all(&mut self, class: usize, mask: u64) {
+    pub(super) fn free_all(&mut self, on: &Input<'_>, class: usize, mask: u64) {
         for reg in Bits(mask & self.regs.occupied[class]) {
-            self.forget(class, reg);
+            self.forget(on, class, reg);
         }
     }
 
@@ -249,7 +249,7 @@ impl Forward {
         let cheap = among & self.used_or_cheap(on, class);
         match self.not_missed(on, class, cheap & !(killed & !bit(reg)), killed, value) {
             Some(other) => {
-                self.forget(class, other);
+                self.forget(on, class, other);
                 other
             }
             None => reg,
@@ -359,7 +359,7 @@ impl Forward {
     #[inline(never)]
     fn evict(&mut self, on: &Input<'_>, class: usize, among: u64, killed: u64) -> Option<u8> {
         let victim = self.victim(on, class, among, killed)?;
-        self.forget(class, victim.reg);
+        self.forget(on, class, victim.reg);
         Some(victim.reg)
     }
 }

@@ -180,10 +180,11 @@ impl Forward {
 
     /// The last register that held `value`, which is still needed, is about to be overwritten.
     #[inline(never)]
-    pub(super) fn note_forgotten(&mut self, value: Value, class: usize, reg: u8) {
+    pub(super) fn note_forgotten(&mut self, on: &Input<'_>, value: Value, class: usize, reg: u8) {
         if self.events.last.is_empty() {
             return;
         }
+        self.note_if_held_for_nothing(on, value);
         // Has it moved while this instruction was allocated?
         let mut was_in = Loc::reg(preg(class, reg));
         for before in self.moves.iter().rev().take_while(|m| m.inst == self.inst).filter(|m| !m.after) {

@@ -118,7 +118,7 @@ impl Forward {
                 None if among == 0 => return Err(out_of_registers(on, op.value).into()),
                 None => {
                     let by = lowest(if others != 0 { others } else { among });
-                    self.free_all(class, bit(by));
+                    self.free_all(on, class, bit(by));
                     by
                 }
             };
@@ -154,13 +154,13 @@ impl Forward {
         } else if let Some(victim) = self.victim(on, class, among, claims.killed[class])
             && (used_here || victim.next_use > self.status[value].next)
         {
-            self.forget(class, victim.reg);
+            self.forget(on, class, victim.reg);
             to = victim.reg;
         }
         if to != NO_REG {
             self.bring(on, value, class, to);
         }
-        self.forget(class, reg);
+        self.forget(on, class, reg);
     }
 
     /// Is `value`, which this instruction uses, used again behind it?
