@@ -25,7 +25,7 @@
 mod arrivals;
 mod several;
 
-use super::forward::{Forward, Input, Memory, Notes, What};
+use super::forward::{Event, Forward, Input, Memory, Notes, What};
 use super::spill_sets::SpillSets;
 use crate::cfg::{Edge, Loop};
 use crate::code::{NO_REG, Value};
@@ -248,8 +248,8 @@ impl Stores {
         }
         let block = self.coldest(on, forward, value);
         if self.several.run(on, forward, value, on.flow.frequencies.best_guess(block)) {
-            for &block in &self.several.chosen {
-                let (from, place) = last_chance(on, forward, value, block);
+            for (block, fate) in self.several.fates(forward, value) {
+                let (from, place) = last_chance(on, forward, value, block, fate);
                 self.stores.push(Store { value, from, block, place });
             }
             return at_definition(on, value);
@@ -257,7 +257,8 @@ impl Stores {
         if def.on_branch && block == def.block {
             return self.behind_branch(on, forward, value);
         }
-        let (from, place) = last_chance(on, forward, value, block);
+        let fate = Fate::of(forward, value, block);
+        let (from, place) = last_chance(on, forward, value, block, fate);
         self.stores.push(Store { value, from, block, place });
         let first = on.flow.graph.first(block).0;
         match place {
@@ -319,20 +320,46 @@ fn may_keep_in_memory(on: &Input<'_>) -> bool {
     on.careful && !on.flow.frequencies.is_by_depth()
 }
 
+/// What happens to a value in a block.
+#[derive(Clone, Copy, Debug)]
+struct Fate {
+    /// Where it is first forgotten, and the register that it was in.
+    forgotten: Option<(u32, PReg)>,
+    /// Where it is first read from its slot.
+    read: u32,
+}
+
+impl Default for Fate {
+    fn default() -> Self {
+        Self { forgotten: None, read: u32::MAX }
+    }
+}
+
+impl Fate {
+    /// That of `value` in `block`.
+    fn of(forward: &Forward, value: Value, block: Block) -> Self {
+        let mut fate = Self::default();
+        forward.events_of(value).filter(|event| event.block == block).for_each(|event| fate.add(&event));
+        fate
+    }
+
+    /// Adds an event to those of the block that come behind it.
+    fn add(&mut self, event: &Event) {
+        match event.what {
+            What::Read | What::ReadOnEntry => self.read = self.read.min(event.pos),
+            What::Forgotten(reg) => self.forgotten = Some((event.pos, reg)),
+        }
+    }
+}
+
 /// The last chance to store `value` in `block`, which defines it or which it enters in a register: in front of the instruction that
 /// takes its last register away, or of the branch.
-fn last_chance(on: &Input<'_>, forward: &Forward, value: Value, block: Block) -> (PReg, StorePlace) {
+fn last_chance(on: &Input<'_>, forward: &Forward, value: Value, block: Block, fate: Fate) -> (PReg, StorePlace) {
     let def = on.code.values[value];
     let (first, start) = (on.flow.graph.first(block), on.flow.start(block));
     let inst_at = |pos: u32| Inst(first.0 + (pos - start));
     let is_defined_here = def.block == block && def.inst.is_valid();
-    let (mut forgotten, mut read) = (None, u32::MAX);
-    for event in forward.events_of(value).filter(|event| event.block == block) {
-        match event.what {
-            What::Read | What::ReadOnEntry => read = read.min(event.pos),
-            What::Forgotten(reg) => forgotten = Some((event.pos, reg)),
-        }
-    }
+    let Fate { forgotten, read } = fate;
     let branch = on.flow.end(block) - 1;
     let last = match forgotten {
         Some((pos, reg)) => Some((pos, reg, StorePlace::Before(inst_at(pos)))),

@@ -46,7 +46,7 @@ mod spills;
 mod state;
 mod uses;
 
-pub(crate) use spills::{EVERYWHERE, Memory, Notes, Spill, What};
+pub(crate) use spills::{EVERYWHERE, Event, Memory, Notes, Spill, What};
 pub(crate) use state::{InReg, Loc, LocalMove};
 
 use crate::Error;

@@ -18,9 +18,13 @@
 //! The tree is found read by read: from its block up to one that is known, a path. The path that a path ends at is an earlier one. So the last
 //! path first, each from its lower end, is an order in which all of what is below a block comes before it.
 //!
+//! What happens to the value in the chosen blocks, which tells where in them it is stored, is found in one walk over all that happens to it, not in
+//! one for each block: there may be as many blocks as reads.
+//!
 //! Cost: the blocks of these trees, times the registers at a block's entry. Over all values of a function, blocks are limited to [`STEPS`] for
 //! each instruction and block; what comes behind is stored once.
 
+use super::Fate;
 use crate::code::Value;
 use crate::ir::Block;
 use crate::ir::entity::TypedVec;
@@ -66,6 +70,8 @@ pub(super) struct Several {
     paths: Vec<u32>,
     /// The blocks to store the value in, in the order of positions.
     pub(super) chosen: Vec<Block>,
+    /// What happens to it there.
+    fates: Vec<Fate>,
     /// What the stores there cost.
     pub(super) cost: f32,
     steps_left: usize,
@@ -108,6 +114,26 @@ impl Several {
             self.node_of[node.block] = NONE;
         }
         is_whole && self.choose(on, forward, value, limit)
+    }
+
+    /// The chosen blocks, each with what happens to `value` there.
+    pub(super) fn fates(&mut self, forward: &Forward, value: Value) -> impl Iterator<Item = (Block, Fate)> {
+        let Self { node_of, chosen, fates, .. } = self;
+        for (&block, number) in chosen.iter().zip(0..) {
+            node_of[block] = number;
+        }
+        fates.clear();
+        fates.resize(chosen.len(), Fate::default());
+        for event in forward.events_of(value) {
+            // (Of other blocks, there is no number.)
+            if let Some(fate) = fates.get_mut(node_of[event.block] as usize) {
+                fate.add(&event);
+            }
+        }
+        for &block in chosen.iter() {
+            node_of[block] = NONE;
+        }
+        chosen.iter().copied().zip(fates.iter().copied())
     }
 
     /// Finds the tree. False if there is none, if it is too large, or if a read alone takes a store that costs at least `limit`.
