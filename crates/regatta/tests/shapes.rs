@@ -2,8 +2,8 @@
 //! instructions.
 
 use regatta::{
-    Algorithm, Edit, Error, FrequencyModel, Func, FuncBuilder, InstData, MachineEnv, Operand, Options, PReg, PRegSet,
-    RegClass, VReg, check, run,
+    Algorithm, Block, Edit, Error, FrequencyModel, Func, FuncBuilder, InstData, MachineEnv, Operand, Options, PReg,
+    PRegSet, RegClass, VReg, check, run,
 };
 
 fn env(registers: usize) -> MachineEnv {
@@ -295,4 +295,37 @@ fn parameters_of_a_loop_that_are_evicted_before_they_are_used_live_in_memory() {
     // On the way to where it is used, and not on the way back as well.
     let loads = output.edits.iter().filter(|(_, Edit::Move { from, .. })| from.is_stack());
     assert_eq!(loads.count(), 2);
+}
+
+#[test]
+fn the_checker_follows_values_through_deep_nests_of_loops() {
+    // Each header passes what it has on to the next, so that on the first way down a value has a name for each loop. Behind the inner
+    // loop, each loop uses one of its parameters, and passes other values back.
+    const DEPTH: usize = 110;
+    let mut b = FuncBuilder::new();
+    let entry = b.block(&[]);
+    let first: Vec<VReg> = (0..4).map(|_| b.vreg(RegClass::Int)).collect();
+    for &value in &first {
+        b.op(entry, &[Operand::reg_def(value)]);
+    }
+    let params: Vec<Vec<VReg>> = (0..DEPTH).map(|_| (0..4).map(|_| b.vreg(RegClass::Int)).collect()).collect();
+    let headers: Vec<Block> = params.iter().map(|params| b.block(params)).collect();
+    b.branch(entry, &[], &[(headers[0], &first)]);
+    for k in 1..DEPTH {
+        b.branch(headers[k - 1], &[], &[(headers[k], &params[k - 1])]);
+    }
+    let mut recent = params[DEPTH - 1].clone();
+    let mut block = headers[DEPTH - 1];
+    for k in (0..DEPTH).rev() {
+        let next = b.vreg(RegClass::Int);
+        b.op(block, &[Operand::reg_def(next), Operand::reg_use(recent[0]), Operand::reg_use(params[k][1])]);
+        let (again, behind) = (b.block(&[]), b.block(&[]));
+        b.branch(block, &[Operand::reg_use(next)], &[(again, &[]), (behind, &[])]);
+        recent.remove(0);
+        recent.push(next);
+        b.branch(again, &[], &[(headers[k], &recent)]);
+        block = behind;
+    }
+    b.ret(block, &uses(&recent));
+    allocate(&b.finish(), 8);
 }

@@ -54,8 +54,10 @@ pub(super) struct Locations {
 /// How a slot's name and its words belong together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SlotLayout {
-    /// Words that a slot takes, by class.
+    /// Words that a slot takes, by class; one if the class does not occur.
     sizes: [u32; 3],
+    /// Has the function values of the class?
+    occurs: [bool; 3],
     named_by_last: bool,
 }
 
@@ -67,7 +69,12 @@ impl SlotLayout {
             true => func.spillslot_size(class).clamp(1, 1 << 24) as u32,
             false => 1,
         };
-        Self { sizes: RegClass::ALL.map(size), named_by_last: func.multi_spillslot_named_by_last_slot() }
+        Self { sizes: RegClass::ALL.map(size), occurs, named_by_last: func.multi_spillslot_named_by_last_slot() }
+    }
+
+    /// Has the function values of this class, so that the size of their slots is known?
+    pub(super) fn occurs(&self, class: RegClass) -> bool {
+        self.occurs[class.index()]
     }
 
     /// The words of the slot; none if it would begin before the frame.

@@ -18,6 +18,8 @@ const PROLONGATIONS: usize = 8;
 #[derive(Default)]
 pub(super) struct Needs {
     order: Order,
+    /// The reachable blocks in that order. Empty where the graph cannot be analysed.
+    pub(super) blocks: Vec<Block>,
     /// For each virtual register, the place of the last block where it may be needed. Empty where the graph cannot be analysed.
     until: Vec<u32>,
 }
@@ -32,7 +34,8 @@ impl Needs {
         loops.run(&graph);
         order.run(&graph, &loops);
         let until = needed_until(func, &order);
-        Self { order, until }
+        let blocks = order.order().iter().copied().filter(|&block| graph.is_reachable(block)).collect();
+        Self { order, blocks, until }
     }
 
     /// May the virtual register of this number be needed in the block or behind it?

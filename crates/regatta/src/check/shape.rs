@@ -195,6 +195,10 @@ impl<F: Function> ShapeCheck<'_, F> {
             return wrong("the two are of different classes");
         }
         let class = move_class(from, to);
+        let is_slot = |place| matches!(place, Place::Slot(_));
+        if (is_slot(source) || is_slot(target)) && !self.locs.layout().occurs(class) {
+            return wrong("the function has no values of that class, and no size of its slots");
+        }
         for alloc in [from, to] {
             self.check_slot(alloc, class).map_err(|why| (FaultKind::Slot, why))?;
         }
@@ -276,5 +280,40 @@ impl OverlapCheck {
             *occupants = Occupants { inst, first: [NOBODY; 4] };
         }
         occupants
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::{FaultKind, check};
+    use crate::ir::{FuncBuilder, Inst, MachineEnv, PReg, PRegSet, RegClass};
+    use crate::output::{Allocation, Edit, Output, ProgPoint, SpillSlot};
+    use alloc::vec::Vec;
+
+    /// The kinds of fault if a function without values stores a register of class `Float`.
+    fn faults_of_a_store(to: Allocation) -> Vec<FaultKind> {
+        let mut b = FuncBuilder::new();
+        let block = b.block(&[]);
+        b.ret(block, &[]);
+        let from = Allocation::reg(PReg::new(0, RegClass::Float));
+        let output = Output {
+            num_spillslots: 1,
+            edits: [(ProgPoint::before(Inst::new(0)), Edit::Move { from, to })].into(),
+            inst_alloc_offsets: [0].into(),
+            ..Output::default()
+        };
+        let mut env = MachineEnv::default();
+        env.preferred_regs_by_class[1] = PRegSet::from_class_mask(RegClass::Float, 0b11);
+        let found = check(&b.finish(), &env, &output)
+            .err()
+            .map(|faults| faults.as_slice().iter().map(|fault| fault.kind).collect());
+        found.unwrap_or_default()
+    }
+
+    #[test]
+    fn what_has_no_size_is_not_stored() {
+        // It might take up more words than one.
+        assert_eq!(faults_of_a_store(Allocation::stack(SpillSlot::new(0))), [FaultKind::BadMove]);
+        assert_eq!(faults_of_a_store(Allocation::reg(PReg::new(1, RegClass::Float))), []);
     }
 }

@@ -110,7 +110,13 @@ impl<'a, F: Function> Flow<'a, F> {
         }
         let volatile = locs.mentioned() & lasting.invert();
 
-        let order = reverse_postorder(func);
+        // Loops in one piece: what is behind a loop is looked at when it is known what the loop leaves. Else all names that a value has in
+        // the first rounds of many loops one after another pile up.
+        let mut needs = Needs::new(func);
+        let mut order = core::mem::take(&mut needs.blocks);
+        if order.is_empty() {
+            order = reverse_postorder(func);
+        }
         let mut position = TypedVec::new();
         position.reset(func.num_blocks(), u32::MAX);
         let mut ways_in = TypedVec::new();
@@ -139,7 +145,7 @@ impl<'a, F: Function> Flow<'a, F> {
             entry,
             spare: Vec::new(),
             params: EdgeParams::new(func.num_vregs()),
-            needs: Needs::new(func),
+            needs,
         }
     }
 
@@ -257,9 +263,9 @@ impl<'a, F: Function> Flow<'a, F> {
 
     /// Notes that the location now holds a new value of that name, and no other location does.
     fn define(&mut self, state: &mut State, vreg: VReg, loc: Loc) {
-        // In SSA form, no location has the name now. The block has been reached on a path that does not go through it
-        // (that by which reverse postorder found it), so the value has not been defined on that path, and what is known
-        // now is at most what is known on that path. Only what is not in SSA form makes it necessary to look.
+        // In SSA form, no location has the name now. When the block was first looked at, what was known came on a path that does not go
+        // through it, as it had not been looked at. So the value has not been defined on that path, and what is known now is at most what
+        // was known then. Only what is not in SSA form makes it necessary to look.
         if self.redefined.get(vreg.vreg()) == Some(&true) {
             state.replace(|set| self.names.without(set, vreg));
         }

@@ -247,7 +247,8 @@ impl LiveRanges {
             _ => (early, end, UseKind::Reg(index), LOAD),
         };
         self.make_live(walk.block, op.value, Span { from: walk.entry, to });
-        let limit = if op.want == Want::Reg { op.reg } else { NO_LIMIT };
+        // A reused input is only copied from: its limit holds for the copy.
+        let limit = if op.want == Want::Reg && op.role & REUSED == 0 { op.reg } else { NO_LIMIT };
         self.found.push((op.value, Use { from, to, kind, weight: weight * walk.frequency, limit }));
     }
 }
