@@ -20,6 +20,11 @@ fn problem(name: &str) -> (Problem, bool) {
 fn allocated(name: &str) {
     let (problem, valid) = problem(name);
     assert!(valid);
+    for algorithm in Algorithm::ALL {
+        let options = Options { algorithm, ..Options::default() };
+        let result = run(&problem.func, &problem.env, &options);
+        assert!(result.is_ok(), "{}: {:?}", algorithm.name(), result.err());
+    }
     targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
 }
 
@@ -233,4 +238,10 @@ fn late_uses_of_one_value_need_one_register() {
 #[test]
 fn an_edge_without_moves_in_front_of_one_with_some() {
     allocated("an_edge_without_moves_in_front_of_one_with_some");
+}
+
+/// Backtracking wanted the limit of the copy's register for the value that is copied, too.
+#[test]
+fn a_reused_input_is_limited() {
+    allocated("a_reused_input_is_limited");
 }
