@@ -245,3 +245,20 @@ fn an_edge_without_moves_in_front_of_one_with_some() {
 fn a_reused_input_is_limited() {
     allocated("a_reused_input_is_limited");
 }
+
+/// It took the register of an early use of the value, which a definition needed.
+#[test]
+fn a_late_use_shares_the_register_of_another() {
+    allocated("a_late_use_shares_the_register_of_another");
+}
+
+/// An early use with a limit that leaves all registers was served before a late use of the same value.
+#[test]
+fn a_limit_that_leaves_all_registers_is_none() {
+    let (problem, valid) = problem("a_limit_that_leaves_all_registers_is_none");
+    assert!(valid);
+    for algorithm in [Algorithm::Thorough, Algorithm::Quick, Algorithm::Best] {
+        assert!(run(&problem.func, &problem.env, &Options { algorithm, ..Options::default() }).is_ok());
+    }
+    targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
+}

@@ -401,6 +401,34 @@ mod tests {
         }
     }
 
+    /// What a branch defines is stored on both ways behind it, and is in its slot where these meet.
+    #[test]
+    fn a_value_that_is_stored_on_all_ways_is_found_behind_them() {
+        let mut b = FuncBuilder::new();
+        let [entry, left, right, join] = [(); 4].map(|()| b.block(&[]));
+        let value = b.vreg(RegClass::Int);
+        b.branch(entry, &[Operand::reg_def(value)], &[(left, &[]), (right, &[])]);
+        for way in [left, right] {
+            let other = b.vreg(RegClass::Int);
+            b.op(way, &[Operand::reg_def(other)]);
+            b.branch(way, &[], &[(join, &[])]);
+        }
+        let other = b.vreg(RegClass::Int);
+        b.op(join, &[Operand::reg_def(other)]);
+        b.ret(join, &[Operand::reg_use(value)]);
+        let mut func = b.finish();
+        func.debug_labels = alloc::vec![(value, Inst::new(5), Inst::new(6), 7)];
+        let mut env = MachineEnv::default();
+        env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 0b1);
+        for algorithm in Algorithm::ALL {
+            let output = run(&func, &env, &Options { algorithm, ..Options::default() }).expect("allocatable");
+            check::check(&func, &env, &output).expect("right");
+            let places: Vec<_> =
+                output.debug_locations.iter().map(|(_, from, to, at)| format!("{from} {to} {at}")).collect();
+            assert_eq!(places, ["before inst5 before inst6 stack0"], "{algorithm:?}");
+        }
+    }
+
     /// Two values that change places have but one register to go through, and wait in slots that are not their own.
     #[test]
     fn a_value_is_followed_through_the_slots_of_others() {

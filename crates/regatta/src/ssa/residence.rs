@@ -1,5 +1,5 @@
 //! Where values are at the start of each block, for debug locations: in the registers that the forward pass recorded,
-//! and in the slots of those values whose store dominates the block and whose life in memory it lies in.
+//! and in the slots of those values whose store, or whose stores together, dominate the block and whose life in memory it lies in.
 
 use super::edits::{Decisions, Edits};
 use super::forward::{Input, Memory};
@@ -40,6 +40,15 @@ impl<'a> Residents<'a> {
             }
         }
         stored.sort_unstable();
+        // What a branch defines is stored behind it, once or on all ways. If on all, every block behind the branch is behind a store, though
+        // none of these need dominate it.
+        let of_branches = |stores: &&[(Value, Block, bool)]| stores.len() > 1 && on.code.values[stores[0].0].on_branch;
+        let everywhere = stored.chunk_by(|a, b| a.0 == b.0).filter(of_branches).map(|stores| stores[0].0);
+        let everywhere: Vec<Value> = everywhere.collect();
+        if !everywhere.is_empty() {
+            stored.extend(everywhere.into_iter().map(|value| (value, on.code.values[value].block, false)));
+            stored.sort_unstable();
+        }
         Self { on, by, slots, edits, stored }
     }
 }

@@ -4,7 +4,7 @@
 //! without a limit sits in the one register that a limited one could have. Then all register operands are planned together, and the
 //! instruction is allocated again with each of them fixed to its planned register.
 //!
-//! The sets of registers that operands accept are nested, all below some limit, so it is right to serve the lowest limits first.
+//! The sets of registers that operands accept are nested, all below some limit, so it is right to serve the smallest first.
 //! Within a limit, operands that occupy a register both early and late (late uses, early definitions, reused inputs) come first.
 //! Operands that need only one of the two points prefer registers that are useless at the other one. What fixed operands and
 //! clobbers need is set aside at the start.
@@ -95,9 +95,12 @@ impl Forward {
         }
         self.pending.clear();
         self.pending.extend((0..ops.len()).map(OpIndex::new).filter(|op| ops[op.index()].want == Want::Reg));
-        let rank = |op: &OpIndex| {
-            let points = points(&ops[op.index()], true);
-            (ops[op.index()].reg, !(points.early && points.late), op.0)
+        let rank = |index: &OpIndex| {
+            let op = &ops[index.index()];
+            let points = points(op, true);
+            // (A limit that leaves all registers is none.)
+            let registers = (op.limit_mask() & on.machine.allocatable[op.class()]).count_ones();
+            (registers, !(points.early && points.late), index.0)
         };
         self.pending.sort_unstable_by_key(rank);
         for k in 0..self.pending.len() {
@@ -112,7 +115,9 @@ impl Forward {
             let lasts = if is_reused { late[class] } else { late[class] | shared_late };
             let shared = shared & allowed & on.machine.allocatable[class] & if points.late { lasts } else { !0 };
             if shared != 0 {
-                let reg = lowest(shared);
+                // A register that is occupied late already takes no other.
+                let at_no_cost = shared & shared_late & if is_reused { 0 } else { !0 };
+                let reg = lowest(if at_no_cost != 0 { at_no_cost } else { shared });
                 late[class] &= !if points.late { bit(reg) } else { 0 };
                 self.fix(index, reg);
                 continue;
