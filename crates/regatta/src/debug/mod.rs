@@ -2,7 +2,7 @@
 //!
 //! When all edits are known, the code is walked once more, block by block in its own order, and each block that a
 //! request touches is replayed: which of the wanted values is in which register and slot. What holds at the start of a
-//! block, the allocator tells ([`Residence`]). Then edits copy, instructions overwrite and define. A value keeps the
+//! block, the allocator tells ([`Residence`]). Then edits copy, instructions overwrite, define, and show by what they read. A value keeps the
 //! location that it was last reported in for as long as that holds it, which is often beyond its last use; else a
 //! register comes before the slot. Stretches that adjoin at block boundaries are joined at the end.
 //!
@@ -14,7 +14,7 @@
 mod in_slots;
 
 use crate::cfg::FlowGraph;
-use crate::code::{Code, Fold, OpIndex, Value};
+use crate::code::{Code, Fold, OpIndex, Value, Want};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Function, Inst, Machine, PReg, PerClass, RegClass};
 use crate::output::{Allocation, Output, ProgPoint};
@@ -193,9 +193,12 @@ impl DebugLocations {
         self.here = here;
         for inst in on.flow.graph.first(block).0..on.flow.graph.end(block).0 {
             let inst = Inst(inst);
-            self.edits_at(on, by, ProgPoint::before(inst), edits);
+            self.follow_edits(on, by, ProgPoint::before(inst), edits);
+            self.find_uses(on, by, inst, output);
+            self.settle_changed(by, ProgPoint::before(inst));
             self.execute(on, by, inst, output);
-            self.edits_at(on, by, ProgPoint::after(inst), edits);
+            self.follow_edits(on, by, ProgPoint::after(inst), edits);
+            self.settle_changed(by, ProgPoint::after(inst));
         }
         let end = ProgPoint::before(on.flow.graph.end(block));
         for index in 0..self.here.len() {
@@ -209,8 +212,8 @@ impl DebugLocations {
         self.in_slots.clear();
     }
 
-    /// Follows the edits at `point`, then says where the values are that they have moved.
-    fn edits_at(
+    /// Follows the edits up to `point`.
+    fn follow_edits(
         &mut self,
         on: Input<'_>,
         by: &impl Residence,
@@ -227,8 +230,27 @@ impl DebugLocations {
                 }
             }
         }
+    }
+
+    /// Says where the values are, from `point` on, that have moved.
+    fn settle_changed(&mut self, by: &impl Residence, point: ProgPoint) {
         while let Some(value) = self.changed.pop() {
             self.settle(by, value, point);
+        }
+    }
+
+    /// What the instruction reads is where it reads it, also if the allocator did not tell: a load may have been left out that would have put
+    /// the value there, since it was there already.
+    fn find_uses(&mut self, on: Input<'_>, by: &impl Residence, inst: Inst, output: &Output) {
+        for index in on.code.op_range(inst) {
+            let (op, place) = (&on.code.ops[OpIndex::new(index)], output.allocs[index]);
+            if op.want == Want::Ignored || !op.is_use() || !self.tracks[op.value].wanted {
+                continue;
+            }
+            // (Of two values that are one, it is the first that is followed.)
+            if self.held_in(on, place, RegClass::ALL[op.class()]).is_none() {
+                self.put(on, by, op.value, place);
+            }
         }
     }
 
@@ -371,7 +393,10 @@ fn join(found: &mut [Found], locations: &mut Vec<(u32, ProgPoint, ProgPoint, All
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Algorithm, FuncBuilder, MachineEnv, Operand, Options, PRegSet, check, run};
+    use crate::{
+        Algorithm, FuncBuilder, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, Options, PRegSet,
+        check, run,
+    };
     use alloc::format;
 
     /// Three values in two registers: where the first is.
@@ -426,6 +451,35 @@ mod tests {
             let places: Vec<_> =
                 output.debug_locations.iter().map(|(_, from, to, at)| format!("{from} {to} {at}")).collect();
             assert_eq!(places, ["before inst5 before inst6 stack0"], "{algorithm:?}");
+        }
+    }
+
+    /// Backtracking has a piece in memory between the two uses, whose load is left out: the register holds the value already.
+    #[test]
+    fn a_value_is_where_it_is_read() {
+        let mut b = FuncBuilder::new();
+        let [first, second] = [(); 2].map(|()| b.block(&[]));
+        let [value, other] = [(); 2].map(|()| b.vreg(RegClass::Int));
+        b.op(first, &[Operand::reg_def(value)]);
+        let late = Operand::new(
+            value,
+            OperandConstraint::FixedReg(PReg::new(1, RegClass::Int)),
+            OperandKind::Use,
+            OperandPos::Late,
+        );
+        b.op(first, &[late, Operand::reg_def(other)]);
+        b.branch(first, &[], &[(second, &[])]);
+        b.op(second, &[Operand::reg_use(value)]);
+        b.ret(second, &[]);
+        let mut func = b.finish();
+        func.debug_labels = alloc::vec![(value, Inst::new(2), Inst::new(4), 7)];
+        let mut env = MachineEnv::default();
+        env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 0b11);
+        for algorithm in Algorithm::ALL {
+            let output = run(&func, &env, &Options { algorithm, ..Options::default() }).expect("allocatable");
+            check::check(&func, &env, &output).expect("right");
+            let last = output.debug_locations.last().map(|(_, _, to, at)| format!("{to} {at}"));
+            assert_eq!(last.as_deref(), Some("before inst4 p1i"), "{algorithm:?}");
         }
     }
 
