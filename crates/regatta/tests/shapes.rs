@@ -23,6 +23,15 @@ fn allocate(func: &Func, registers: usize) {
     }
 }
 
+/// The instructions at which the thorough setting loads something.
+fn loads_of(text: &str) -> Vec<usize> {
+    let problem = regatta::text::parse(text).expect("well-formed").remove(0);
+    let output = run(&problem.func, &problem.env, &Options::default()).expect("allocatable");
+    check::check(&problem.func, &problem.env, &output).expect("correct");
+    let loads = output.edits.iter().filter(|(_, Edit::Move { from, .. })| from.is_stack());
+    loads.map(|(point, _)| point.inst().index()).collect()
+}
+
 fn uses(values: &[VReg]) -> Vec<Operand> {
     values.iter().map(|&v| Operand::reg_use(v)).collect()
 }
@@ -203,7 +212,7 @@ fn a_loop_whose_copies_leave_no_register_for_what_lives_through_it_does_not_load
 #[test]
 fn what_a_join_of_many_ways_has_mostly_in_memory_is_loaded_behind_it() {
     let ways: String = (2..9).map(|way| format!("block{way}:\n branch -> block9(v0i)\n")).collect();
-    let problem = regatta::text::parse(&format!(
+    let loads = loads_of(&format!(
         "machine {{ int preferred p0i-p3i, slot 1 }}
         function {{
         block0:
@@ -217,13 +226,8 @@ fn what_a_join_of_many_ways_has_mostly_in_memory_is_loaded_behind_it() {
           op use v2i reg
           ret
         }}"
-    ))
-    .expect("well-formed")
-    .remove(0);
-    let output = run(&problem.func, &problem.env, &Options::default()).expect("allocatable");
-    check::check(&problem.func, &problem.env, &output).expect("correct");
-    let loads = output.edits.iter().filter(|(_, Edit::Move { from, .. })| from.is_stack());
-    assert_eq!(loads.count(), 1);
+    ));
+    assert_eq!(loads.len(), 1);
 }
 
 #[test]
@@ -262,7 +266,7 @@ fn what_several_ways_pass_on_to_a_join_is_loaded_once_in_front_of_them() {
 #[test]
 fn parameters_of_a_loop_that_are_evicted_before_they_are_used_live_in_memory() {
     // What begins each round takes both registers. Then v1i and v8i are used under other names, and both registers are taken once more.
-    let problem = regatta::text::parse(
+    let loads = loads_of(
         "machine { int preferred p0i p1i, slot 1 }
         function {
         block0:
@@ -287,14 +291,9 @@ fn parameters_of_a_loop_that_are_evicted_before_they_are_used_live_in_memory() {
         block6:
           ret
         }",
-    )
-    .expect("well-formed")
-    .remove(0);
-    let output = run(&problem.func, &problem.env, &Options::default()).expect("allocatable");
-    check::check(&problem.func, &problem.env, &output).expect("correct");
+    );
     // On the way to where it is used, and not on the way back as well.
-    let loads = output.edits.iter().filter(|(_, Edit::Move { from, .. })| from.is_stack());
-    assert_eq!(loads.count(), 2);
+    assert_eq!(loads.len(), 2);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The order in which blocks are looked at.
+//! The order in which blocks are looked at where [`super::needs`] has none that keeps loops in one piece: in functions that the allocators' own
+//! analysis of the graph rejects, for a critical edge, say.
 
 use crate::ir::{Block, Function};
 use alloc::vec;

@@ -25,8 +25,8 @@
 //! The solver works with floating-point numbers; what it finds is taken down by a millionth.
 
 mod access;
-mod blocks;
 mod copies;
+mod difference;
 mod relaxation;
 #[cfg(test)]
 mod tests;
@@ -39,7 +39,7 @@ use crate::bench::geometric_mean;
 use crate::cost::CostModel;
 use crate::{Answer, input, progress, table};
 use anyhow::{Context, Result, ensure};
-use blocks::Difference;
+use difference::Difference;
 use rayon::prelude::*;
 use regatta::check::check;
 use regatta::{Algorithm, Problem};
