@@ -1,7 +1,7 @@
 //! The allocators that the benchmark compares, behind one face.
 
 use anyhow::{Result, anyhow};
-use regatta::{Algorithm, Context, Options, Output, Problem};
+use regatta::{Algorithm, Context, FrequencyModel, Options, Output, Problem};
 use regatta_compare::flat::Flat;
 use regatta_compare::ra2::{self, Adapter, Ctx, RegallocOptions};
 use std::hint::black_box;
@@ -59,28 +59,35 @@ pub(crate) struct Runner {
 
 /// What an allocator keeps from function to function. (On the heap, so that all of it is measured.)
 enum Storage {
-    Ours(Algorithm, Box<Context>),
+    Ours(Options, Box<Context>),
     Theirs(ra2::Algorithm, Box<Ctx>),
 }
 
 impl Runner {
     pub(crate) fn new(allocator: Allocator) -> Self {
         let storage = match allocator {
-            Allocator::Ours(algorithm) => Storage::Ours(algorithm, Box::default()),
+            Allocator::Ours(algorithm) => Storage::Ours(Options { algorithm, ..Options::default() }, Box::default()),
             Allocator::Ion => Storage::Theirs(ra2::Algorithm::Ion, Box::default()),
             Allocator::Fastalloc => Storage::Theirs(ra2::Algorithm::Fastalloc, Box::default()),
         };
         Self { allocator, storage }
     }
 
+    /// The same with frequencies estimated, if the allocator is ours.
+    pub(crate) fn estimated(mut self) -> Self {
+        if let Storage::Ours(options, _) = &mut self.storage {
+            options.frequencies = FrequencyModel::Estimated;
+        }
+        self
+    }
+
     /// Allocates once and says how long it took. An allocator that panics has failed, and starts afresh.
     pub(crate) fn allocate(&mut self, prepared: &Prepared<'_>) -> Result<Duration> {
         let Prepared { problem, our_func, their_func, their_env } = prepared;
         let attempt = catch_unwind(AssertUnwindSafe(|| match &mut self.storage {
-            Storage::Ours(algorithm, context) => {
-                let options = Options { algorithm: *algorithm, ..Options::default() };
+            Storage::Ours(options, context) => {
                 let start = Instant::now();
-                let result = black_box(regatta::run_with_ctx(our_func, &problem.env, &options, context));
+                let result = black_box(regatta::run_with_ctx(our_func, &problem.env, options, context));
                 let time = start.elapsed();
                 result.map(|_| time).map_err(|error| anyhow!("{error}"))
             }
@@ -93,7 +100,10 @@ impl Runner {
             }
         }));
         attempt.unwrap_or_else(|_| {
-            *self = Self::new(self.allocator);
+            match &mut self.storage {
+                Storage::Ours(_, context) => **context = Context::default(),
+                Storage::Theirs(_, context) => **context = Ctx::default(),
+            }
             Err(anyhow!("it panics"))
         })
     }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::allocators::Allocator;
+use crate::scale::Subject;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use regatta::Algorithm;
@@ -299,9 +299,13 @@ pub(crate) struct ScaleArgs {
         default_value = "1000,3000,10000,30000,100000,300000,1000000"
     )]
     pub(crate) sizes: Vec<usize>,
-    /// The allocators; without any, all of these but `best`
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = allocator())]
-    pub(crate) allocators: Vec<Allocator>,
+    /// What to measure: allocators, `estimated` (thorough, with estimated frequencies), `checker`; without any, all of these
+    /// but `best`
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = subject())]
+    pub(crate) allocators: Vec<Subject>,
+    /// Fail if the time of anything of ours grows by more than this power of the size
+    #[arg(long, value_name = "EXPONENT")]
+    pub(crate) steepest: Option<f64>,
     /// Stop a process after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) limit: u64,
@@ -319,8 +323,8 @@ pub(crate) struct CaseArgs {
     #[arg(value_parser = family())]
     pub(crate) family: Family,
     pub(crate) size: usize,
-    #[arg(value_parser = allocator())]
-    pub(crate) allocator: Allocator,
+    #[arg(value_parser = subject())]
+    pub(crate) subject: Subject,
 }
 
 /// Reads the name of a family.
@@ -331,12 +335,12 @@ fn family() -> impl TypedValueParser<Value = Family> {
     })
 }
 
-/// Reads the name of an allocator.
-fn allocator() -> impl TypedValueParser<Value = Allocator> {
-    let names: Vec<&str> = Allocator::all().into_iter().map(Allocator::name).collect();
+/// Reads the name of what `scale` measures.
+fn subject() -> impl TypedValueParser<Value = Subject> {
+    let names: Vec<&str> = Subject::all().into_iter().map(Subject::name).collect();
     PossibleValuesParser::new(names).map(|name| {
         // The parser lets nothing but these names through.
-        Allocator::all().into_iter().find(|allocator| allocator.name() == name).unwrap_or(Allocator::Ion)
+        Subject::all().into_iter().find(|subject| subject.name() == name).unwrap_or(Subject::ION)
     })
 }
 

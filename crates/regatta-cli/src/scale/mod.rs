@@ -7,19 +7,21 @@
 
 mod fit;
 mod report;
+mod subject;
 
-use crate::allocators::{Allocator, Prepared, Runner};
+use crate::allocators::Prepared;
 use crate::args::{CaseArgs, ScaleArgs};
 use crate::{Answer, HEAP, input, progress};
 use anyhow::{Context, Result, anyhow};
 use cpu_time::ThreadTime;
 use peakmem_alloc::PeakMemAllocTrait;
-use regatta::{Algorithm, check};
 use regatta_testing::families::Family;
 use report::Series;
 use serde::{Deserialize, Serialize};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+pub(crate) use subject::Subject;
+use subject::Work;
 use wait_timeout::ChildExt;
 
 /// How often a case is run, as in the benchmark; the best counts. Many more runs would make small functions look faster than any
@@ -30,7 +32,7 @@ const LONG: Duration = Duration::from_secs(3);
 /// The most instructions that the checker is shown. It follows every slot through every block, which takes longer than allocating.
 const CHECKED: usize = 30_000;
 
-/// What one allocator did to one function.
+/// What one subject took for one function.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Case {
     /// The size that was asked for.
@@ -55,40 +57,38 @@ enum Ending {
 pub(crate) fn case(args: &CaseArgs) -> Result<Answer> {
     let problem = args.family.make(args.size);
     let prepared = Prepared::new(&problem);
-    let mut runner = Runner::new(args.allocator);
-    HEAP.reset_peak_memory();
-    let start = ThreadTime::now();
-    let first = runner.allocate(&prepared).map(|_| start.elapsed());
-    let heap = HEAP.get_peak_memory();
-    let ending = match first {
-        Err(error) => Ending::Failed(error.to_string()),
-        Ok(mut best) => {
-            for _ in 1..RUNS {
-                if best < LONG {
-                    let start = ThreadTime::now();
-                    runner.allocate(&prepared)?;
-                    best = best.min(start.elapsed());
-                }
-            }
-            let case = Case { size: args.size, insts: problem.func.insts.len(), seconds: best.as_secs_f64(), heap };
-            let faults = match args.allocator {
-                Allocator::Ours(_) if case.insts <= CHECKED => {
-                    check::check(&problem.func, &problem.env, &runner.output()).err()
-                }
-                _ => None,
-            };
-            faults.map_or(Ending::Done(case), |faults| Ending::Failed(faults.to_string()))
-        }
-    };
+    let ending = measure(args, &prepared).unwrap_or_else(|error| Ending::Failed(error.to_string()));
     input::print(&serde_json::to_string(&ending)?)?;
     Ok(Answer::Yes)
 }
 
+fn measure(args: &CaseArgs, prepared: &Prepared<'_>) -> Result<Ending> {
+    let mut work = Work::new(args.subject, prepared)?;
+    HEAP.reset_peak_memory();
+    let mut best = Duration::MAX;
+    let mut heap = 0;
+    for run in 0..RUNS {
+        if run == 0 || best < LONG {
+            let start = ThreadTime::now();
+            work.run()?;
+            best = best.min(start.elapsed());
+        }
+        if run == 0 {
+            heap = HEAP.get_peak_memory();
+        }
+    }
+    let insts = prepared.problem.func.insts.len();
+    if insts <= CHECKED {
+        work.verify()?;
+    }
+    Ok(Ending::Done(Case { size: args.size, insts, seconds: best.as_secs_f64(), heap }))
+}
+
 /// Runs one case in a process of its own.
-fn in_process(family: Family, size: usize, allocator: Allocator, limit: Duration) -> Result<Ending> {
+fn in_process(family: Family, size: usize, subject: Subject, limit: Duration) -> Result<Ending> {
     let program = std::env::current_exe().context("where is this program?")?;
     let mut child = Command::new(program)
-        .args(["scale-case", family.name(), &size.to_string(), allocator.name()])
+        .args(["scale-case", family.name(), &size.to_string(), subject.name()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -108,21 +108,19 @@ fn in_process(family: Family, size: usize, allocator: Allocator, limit: Duration
 
 pub(crate) fn run(args: &ScaleArgs) -> Result<Answer> {
     let families = if args.families.is_empty() { Family::ALL.to_vec() } else { args.families.clone() };
-    let ours = [Algorithm::Thorough, Algorithm::Quick, Algorithm::Backtracking].map(Allocator::Ours);
-    let all: Vec<Allocator> = ours.into_iter().chain([Allocator::Ion, Allocator::Fastalloc]).collect();
-    let allocators = if args.allocators.is_empty() { all } else { args.allocators.clone() };
+    let subjects = if args.allocators.is_empty() { Subject::usual() } else { args.allocators.clone() };
     let mut sizes = args.sizes.clone();
     sizes.sort_unstable();
-    let bar = progress::bar(families.len() * allocators.len() * sizes.len(), String::new());
+    let bar = progress::bar(families.len() * subjects.len() * sizes.len(), String::new());
     let mut series = Vec::new();
     for &family in &families {
-        for &allocator in &allocators {
-            bar.set_message(format!("{} {}", family.name(), allocator.name()));
-            let mut one = Series::new(family, allocator);
+        for &subject in &subjects {
+            bar.set_message(format!("{} {}", family.name(), subject.name()));
+            let mut one = Series::new(family, subject);
             for &size in &sizes {
                 bar.inc(1);
                 if one.goes_on() {
-                    one.add(size, in_process(family, size, allocator, Duration::from_secs(args.limit))?);
+                    one.add(size, in_process(family, size, subject, Duration::from_secs(args.limit))?);
                 }
             }
             series.push(one);
@@ -135,8 +133,8 @@ pub(crate) fn run(args: &ScaleArgs) -> Result<Answer> {
         input::print(&report::tables(&series, args.all))?;
     }
     let mut answer = Answer::Yes;
-    for (family, allocator, failure) in series.iter().flat_map(Series::failures) {
-        eprintln!("{family}, {allocator}: {failure}");
+    for (family, subject, failure) in series.iter().flat_map(|one| one.failures(args.steepest)) {
+        eprintln!("{family}, {subject}: {failure}");
         answer = Answer::No;
     }
     Ok(answer)

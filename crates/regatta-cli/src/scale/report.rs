@@ -1,13 +1,12 @@
 //! Growth as tables for people and as figures for scripts.
 
-use super::{Case, Ending, fit};
-use crate::allocators::Allocator;
+use super::{Case, Ending, Subject, fit};
 use crate::table;
 use regatta_testing::families::Family;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// One allocator on one family, at growing sizes.
+/// One subject on one family, at growing sizes.
 #[derive(Debug, Serialize)]
 pub(super) struct Series {
     family: &'static str,
@@ -23,16 +22,16 @@ pub(super) struct Series {
 }
 
 impl Series {
-    pub(super) fn new(family: Family, allocator: Allocator) -> Self {
+    pub(super) fn new(family: Family, subject: Subject) -> Self {
         Self {
             family: family.name(),
-            allocator: allocator.name(),
+            allocator: subject.name(),
             time_exponent: None,
             heap_exponent: None,
             cases: Vec::new(),
             stopped_at: None,
             failed_at: None,
-            is_ours: matches!(allocator, Allocator::Ours(_)),
+            is_ours: subject.is_ours(),
         }
     }
 
@@ -53,10 +52,15 @@ impl Series {
         }
     }
 
-    /// Where it failed: family, allocator, and why. That another project's allocator fails is shown, and no failure of this command.
-    pub(super) fn failures(&self) -> Option<(&'static str, &'static str, String)> {
-        let (size, why) = self.failed_at.as_ref().filter(|_| self.is_ours)?;
-        Some((self.family, self.allocator, format!("size {size}: {why}")))
+    /// What is wrong with it: family, subject, and why. What another project's allocator does is shown, and no failure of this command.
+    pub(super) fn failures(&self, steepest: Option<f64>) -> Option<(&'static str, &'static str, String)> {
+        let steep = || self.time_exponent.zip(steepest).filter(|(exponent, most)| exponent > most);
+        let why = match (&self.failed_at, steep()) {
+            (Some((size, why)), _) => format!("size {size}: {why}"),
+            (None, Some((exponent, _))) => format!("time grows by the power of {exponent:.2}"),
+            (None, None) => return None,
+        };
+        self.is_ours.then_some((self.family, self.allocator, why))
     }
 
     /// How it ended, if not with the largest size.
@@ -75,10 +79,10 @@ pub(super) fn tables(series: &[Series], all: bool) -> String {
     let mut table = table::new(&header, &[0, 1, 8]);
     for (n, one) in series.iter().enumerate() {
         let family = if n == 0 || series[n - 1].family != one.family { one.family } else { "" };
-        let ion = series.iter().find(|other| other.family == one.family && other.allocator == Allocator::Ion.name());
+        let ion = series.iter().find(|other| other.family == one.family && other.allocator == Subject::ION.name());
         let exponent = |exponent: Option<f64>| exponent.map_or("-".to_owned(), |e| format!("{e:.2}"));
         let last = one.cases.last().map_or([const { String::new() }; 3], figures);
-        let worst = if one.allocator == Allocator::Ion.name() { None } else { worst_ratio(one, ion) };
+        let worst = if one.allocator == Subject::ION.name() { None } else { worst_ratio(one, ion) };
         let [insts, time, heap] = last;
         let cells = [
             family.to_owned(),

@@ -43,6 +43,41 @@ pub(super) fn switch(on: &mut Draft, size: usize) {
     on.builder.ret(join, &[Operand::reg_use(param)]);
 }
 
+pub(super) fn passing(on: &mut Draft, size: usize) {
+    let entry = on.builder.block(&[]);
+    let kept: Vec<VReg> = (0..40).map(|_| on.make(entry, &[])).collect();
+    let params: Vec<VReg> = (0..30).map(|_| on.value()).collect();
+    let arms: Vec<Block> = (0..(size / 7).saturating_sub(10).max(2)).map(|_| on.builder.block(&[])).collect();
+    let join = on.builder.block(&params);
+    let targets: Vec<(Block, &[VReg])> = arms.iter().map(|&arm| (arm, [].as_slice())).collect();
+    on.builder.branch(entry, &[Operand::reg_use(kept[0])], &targets);
+    for (n, &arm) in arms.iter().enumerate() {
+        let mut arguments: Vec<VReg> = (0..params.len()).map(|k| kept[(n + k) % kept.len()]).collect();
+        for k in 0..6 {
+            arguments[(5 * n + k) % params.len()] = on.make(arm, &[kept[(n + 3 * k) % kept.len()]]);
+        }
+        on.builder.branch(arm, &[], &[(join, &arguments)]);
+    }
+    for &param in &params {
+        on.read(join, &[param]);
+    }
+    on.builder.ret(join, &[]);
+}
+
+pub(super) fn guards(on: &mut Draft, size: usize) {
+    let mut block = on.builder.block(&[]);
+    let kept: Vec<VReg> = (0..30).map(|_| on.make(block, &[])).collect();
+    for n in 0..(size - 30) / 3 {
+        let wrong = on.make(block, &[kept[n % kept.len()]]);
+        let (leave, go_on) = (on.builder.block(&[]), on.builder.block(&[]));
+        on.builder.branch(block, &[Operand::reg_use(wrong)], &[(leave, &[]), (go_on, &[])]);
+        let told = [kept[7 * n % kept.len()], kept[(11 * n + 1) % kept.len()]];
+        on.builder.ret(leave, &told.map(Operand::any_use));
+        block = go_on;
+    }
+    on.builder.ret(block, &[]);
+}
+
 pub(super) fn nested_ifs(on: &mut Draft, size: usize) {
     let depth = size / 2;
     let mut block = on.builder.block(&[]);

@@ -37,6 +37,32 @@ pub(super) fn nests(on: &mut Draft, size: usize) {
     on.builder.ret(block, &[Operand::reg_use(kept[0])]);
 }
 
+pub(super) fn chain(on: &mut Draft, size: usize) {
+    const CARRIED: usize = 24;
+    let mut block = on.builder.block(&[]);
+    let mut carried: Vec<VReg> = (0..CARRIED).map(|_| on.make(block, &[])).collect();
+    for n in 0..(size / 15).max(1) {
+        let params: Vec<VReg> = (0..CARRIED).map(|_| on.value()).collect();
+        let header = on.builder.block(&params);
+        let (back, out) = (on.builder.block(&[]), on.builder.block(&[]));
+        on.builder.branch(block, &[], &[(header, &carried)]);
+        carried = params;
+        let k = |offset: usize| (4 * n + offset) % CARRIED;
+        let made: Vec<VReg> = (0..4).map(|m| on.make(header, &[carried[k(m)], carried[k(2 * m + 5)]])).collect();
+        on.builder.branch(header, &[Operand::reg_use(made[0])], &[(back, &[]), (out, &[])]);
+        let mut next = carried.clone();
+        for (m, &value) in made.iter().enumerate() {
+            next[k(m)] = value;
+        }
+        on.builder.branch(back, &[], &[(header, &next)]);
+        for m in 8..16 {
+            on.read(out, &[carried[k(m)]]);
+        }
+        block = out;
+    }
+    on.builder.ret(block, &[]);
+}
+
 pub(super) fn rotation(on: &mut Draft, size: usize) {
     let entry = on.builder.block(&[]);
     let count = size / 20;

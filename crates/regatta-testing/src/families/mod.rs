@@ -32,8 +32,14 @@ pub enum Family {
     LoopNests,
     /// One switch with n/4 arms that join again.
     Switch,
+    /// One switch with n/8 arms that pass 30 values each to the block where they join, six of which are their own.
+    Passing,
+    /// A line that is left every few instructions, if something is wrong.
+    Guards,
     /// Ifs nested n/2 deep, a value alive across each. Each level takes five instructions, so there are 2.5 n.
     NestedIfs,
+    /// Loops one behind the other, each of which hands 24 values on to the next and changes four.
+    LoopChain,
     /// A loop that rotates n/20 parameters.
     Rotation,
     /// An interpreter's loop with n/6 handlers.
@@ -46,7 +52,7 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Line,
         Self::Pressure,
         Self::TopToEnd,
@@ -54,7 +60,10 @@ impl Family {
         Self::Alternating,
         Self::Diamonds,
         Self::LoopNests,
+        Self::LoopChain,
         Self::Switch,
+        Self::Passing,
+        Self::Guards,
         Self::NestedIfs,
         Self::Rotation,
         Self::Interpreter,
@@ -72,7 +81,10 @@ impl Family {
             Self::Alternating => "alternating",
             Self::Diamonds => "diamonds",
             Self::LoopNests => "loop-nests",
+            Self::LoopChain => "loop-chain",
             Self::Switch => "switch",
+            Self::Passing => "passing",
+            Self::Guards => "guards",
             Self::NestedIfs => "nested-ifs",
             Self::Rotation => "rotation",
             Self::Interpreter => "interpreter",
@@ -94,8 +106,11 @@ impl Family {
             Self::TwoAddress => straight::two_address(&mut draft, size),
             Self::Diamonds => branchy::diamonds(&mut draft, size),
             Self::Switch => branchy::switch(&mut draft, size),
+            Self::Passing => branchy::passing(&mut draft, size),
+            Self::Guards => branchy::guards(&mut draft, size),
             Self::NestedIfs => branchy::nested_ifs(&mut draft, size),
             Self::LoopNests => looping::nests(&mut draft, size),
+            Self::LoopChain => looping::chain(&mut draft, size),
             Self::Rotation => looping::rotation(&mut draft, size),
             Self::Interpreter => looping::interpreter(&mut draft, size),
             Self::Irreducible => looping::irreducible(&mut draft, size),
