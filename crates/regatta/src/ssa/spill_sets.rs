@@ -20,6 +20,7 @@ use crate::ir::RegClass;
 use crate::ir::entity::{TypedVec, entity};
 use crate::slots::Stretch;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 entity! {
     /// Values that share a slot.
@@ -47,14 +48,21 @@ pub(crate) struct SetData {
     end: u32,
 }
 
-/// A parameter and an argument in memory, on one edge.
+/// A parameter and an argument in memory.
 #[derive(Clone, Copy, Debug)]
 struct Pair {
     param: Value,
     arg: Value,
-    at: u32,
     /// How often the argument is passed, over all edges.
     heat: f32,
+}
+
+/// The arguments of one edge, as a range of [`Stores::memory_args`], and where its moves are.
+#[derive(Clone, Copy, Debug)]
+struct EdgeArgs {
+    pos: u32,
+    first: u32,
+    end: u32,
 }
 
 /// The pass, with its results.
@@ -72,10 +80,13 @@ pub(crate) struct SpillSets {
     lives: Lives,
     stretches: Vec<Stretch>,
     merged: Vec<Stretch>,
+    /// The edges with arguments, by position.
+    edges: Vec<EdgeArgs>,
+    /// Where each set's part of `args` ends.
+    args_end: TypedVec<SpillSet, u32>,
+    /// The arguments of each parameter in turn: the position of the edge, and which it is.
+    args: Vec<(u32, u32)>,
     by_heat: Vec<Pair>,
-    /// The arguments in memory, each with the position of its edge, sorted.
-    by_position: Vec<(u32, u32)>,
-    points: Vec<(SpillSet, u32)>,
     /// How many stretches may still be looked at for large sets.
     steps: usize,
 }
@@ -165,55 +176,85 @@ impl SpillSets {
     /// Merges the sets of parameters in memory with those of their arguments, where they can share.
     fn share(&mut self, on: &Input<'_>, stores: &Stores) {
         let args = &stores.memory_args;
-        self.points.clear();
-        for arg in args {
-            self.points.push((self.set_of[arg.param], on.flow.edge_position(arg.edge)));
-        }
-        self.add_points();
+        self.list_edges(on, args);
+        self.list_args(args);
         self.by_heat.clear();
-        self.by_heat.extend(args.iter().zip(0..).filter(|(arg, _)| arg.in_memory).map(|(arg, at)| Pair {
-            param: arg.param,
-            arg: arg.arg,
-            at,
-            heat: 0.0,
-        }));
-        self.by_heat.sort_unstable_by_key(|pair| (pair.param, pair.arg, pair.at));
-        for pairs in self.by_heat.chunk_by_mut(|a, b| (a.param, a.arg) == (b.param, b.arg)) {
-            let heat = pairs.iter().map(|pair| on.flow.edge_frequency(args[pair.at as usize].edge)).sum();
-            pairs.iter_mut().for_each(|pair| pair.heat = heat);
+        let mut first = 0;
+        for set in self.sets.keys() {
+            let end = self.args_end[set] as usize;
+            if first < end {
+                self.add_points(set, first..end);
+                self.list_pairs(on, first..end, args);
+                first = end;
+            }
         }
         // Frequencies are not negative, so their bits order as they do.
-        self.by_heat.sort_unstable_by_key(|pair| (!pair.heat.to_bits(), pair.param, pair.arg, pair.at));
+        self.by_heat.sort_unstable_by_key(|pair| (!pair.heat.to_bits(), pair.param, pair.arg));
         let pairs = core::mem::take(&mut self.by_heat);
-        self.by_position.clear();
-        self.by_position.extend(pairs.iter().map(|pair| (on.flow.edge_position(args[pair.at as usize].edge), pair.at)));
-        self.by_position.sort_unstable();
-        for same in pairs.chunk_by(|a, b| (a.param, a.arg) == (b.param, b.arg)) {
-            let (a, b) = (self.set_of(same[0].param), self.set_of(same[0].arg));
+        for &pair in &pairs {
+            let (a, b) = (self.set_of(pair.param), self.set_of(pair.arg));
             if a != b {
-                self.merge(a, b, same[0], args);
+                self.merge(a, b, pair, args);
             }
         }
         self.by_heat = pairs;
     }
 
-    /// Adds the single positions in `points` to their sets.
-    fn add_points(&mut self) {
-        self.points.sort_unstable();
-        self.points.dedup();
-        let mut at = 0;
-        while at < self.points.len() {
-            let set = self.points[at].0;
-            let end = at + self.points[at..].iter().take_while(|p| p.0 == set).count();
-            self.merged.clear();
-            self.merged.extend(self.points[at..end].iter().map(|p| Stretch { from: p.1, to: p.1 }));
-            let data = self.sets[set];
-            self.merged.extend_from_slice(&self.stretches[data.start as usize..data.end as usize]);
-            self.merged.sort_unstable_by_key(|s| (s.from, s.to));
-            self.replace(set);
-            at = end;
+    /// Lists the edges, by position.
+    fn list_edges(&mut self, on: &Input<'_>, args: &[MemoryArg]) {
+        self.edges.clear();
+        let mut first = 0;
+        for same in args.chunk_by(|a, b| a.edge == b.edge) {
+            let end = first + same.len() as u32;
+            self.edges.push(EdgeArgs { pos: on.flow.edge_position(same[0].edge), first, end });
+            first = end;
         }
-        self.points.clear();
+        self.edges.sort_unstable_by_key(|edge| edge.pos);
+    }
+
+    /// Lists the arguments by parameter: how many each has, and from the end to the start, in what place each belongs.
+    fn list_args(&mut self, args: &[MemoryArg]) {
+        self.args_end.reset(self.sets.len(), 0);
+        for arg in args {
+            self.args_end[self.set_of[arg.param]] += 1;
+        }
+        let mut end = 0;
+        for set in self.sets.keys() {
+            end += self.args_end[set];
+            self.args_end[set] = end - self.args_end[set];
+        }
+        self.args.clear();
+        self.args.resize(args.len(), (0, 0));
+        for edge in &self.edges {
+            for at in edge.first..edge.end {
+                let next = &mut self.args_end[self.set_of[args[at as usize].param]];
+                self.args[*next as usize] = (edge.pos, at);
+                *next += 1;
+            }
+        }
+    }
+
+    /// Adds the positions of a parameter's arguments to its set.
+    fn add_points(&mut self, set: SpillSet, args: Range<usize>) {
+        let points = self.args[args].iter().map(|&(pos, _)| Stretch { from: pos, to: pos });
+        let data = self.sets[set];
+        let stretches = self.stretches[data.start as usize..data.end as usize].iter().copied();
+        self.merged.clear();
+        self.merged.extend(in_order(points, stretches));
+        self.replace(set);
+    }
+
+    /// Lists a parameter's arguments in memory, each of them once.
+    fn list_pairs(&mut self, on: &Input<'_>, range: Range<usize>, args: &[MemoryArg]) {
+        let of_param = &mut self.args[range];
+        of_param.sort_unstable_by_key(|&(_, at)| (args[at as usize].arg, at));
+        for same in of_param.chunk_by(|a, b| args[a.1 as usize].arg == args[b.1 as usize].arg) {
+            let passed = || same.iter().map(|&(_, at)| args[at as usize]).filter(|arg| arg.in_memory);
+            if let Some(MemoryArg { param, arg, .. }) = passed().next() {
+                let heat = passed().map(|arg| on.flow.edge_frequency(arg.edge)).sum();
+                self.by_heat.push(Pair { param, arg, heat });
+            }
+        }
     }
 
     /// Merges the set of an argument into that of its parameter, if they are never needed at once but on edges where a value of one
@@ -228,18 +269,20 @@ impl SpillSets {
             let Some(left) = self.steps.checked_sub(total) else { return };
             self.steps = left;
         }
-        self.merged.clear();
-        self.merged.extend_from_slice(&self.stretches[first.start as usize..first.end as usize]);
-        self.merged.extend_from_slice(&self.stretches[second.start as usize..second.end as usize]);
-        self.merged.sort_unstable_by_key(|s| (s.from, s.to));
+        let mut merged = core::mem::take(&mut self.merged);
+        merged.clear();
         let mut end = 0;
-        for stretch in &self.merged {
+        let of = |data: SetData| self.stretches[data.start as usize..data.end as usize].iter().copied();
+        let can_share = in_order(of(first), of(second)).all(|stretch| {
             let overlap = (stretch.from, stretch.to.min(end));
             let harmless = overlap.0 == overlap.1 && self.is_passed_on(a, b, pair, overlap.0, args);
-            if overlap.0 <= overlap.1 && !harmless {
-                return;
-            }
             end = end.max(stretch.to);
+            merged.push(stretch);
+            overlap.0 > overlap.1 || harmless
+        });
+        self.merged = merged;
+        if !can_share {
+            return;
         }
         self.parent[b] = a;
         self.replace(a);
@@ -247,19 +290,17 @@ impl SpillSets {
 
     /// Is an argument of one set passed to a parameter of the other at position `pos`? `pair` may well be such.
     fn is_passed_on(&self, a: SpillSet, b: SpillSet, pair: Pair, pos: u32, args: &[MemoryArg]) -> bool {
-        let first = self.by_position.partition_point(|at| at.0 < pos);
-        let end = self.by_position.partition_point(|at| at.0 <= pos);
-        // All of one edge, so in the order of the parameters.
-        let here = &self.by_position[first..end];
+        let Ok(found) = self.edges.binary_search_by_key(&pos, |edge| edge.pos) else { return false };
+        // In the order of the parameters.
+        let here = &args[self.edges[found].first as usize..self.edges[found].end as usize];
         let passes = |param, arg| {
-            let found = here.binary_search_by_key(&param, |at| args[at.1 as usize].param);
-            found.is_ok_and(|found| args[here[found].1 as usize].arg == arg)
+            let found = here.binary_search_by_key(&param, |passed| passed.param);
+            found.is_ok_and(|found| here[found].in_memory && here[found].arg == arg)
         };
         passes(pair.param, pair.arg)
             || passes(pair.arg, pair.param)
-            || here.iter().take(MAX_ARGS).any(|at| {
-                let MemoryArg { param, arg, .. } = args[at.1 as usize];
-                let sets = (self.set_of(param), self.set_of(arg));
+            || here.iter().take(MAX_ARGS).filter(|passed| passed.in_memory).any(|passed| {
+                let sets = (self.set_of(passed.param), self.set_of(passed.arg));
                 sets == (a, b) || sets == (b, a)
             })
     }
@@ -281,4 +322,17 @@ impl SpillSets {
         let data = &mut self.sets[set];
         (data.start, data.end) = (start as u32, self.stretches.len() as u32);
     }
+}
+
+/// Two sorted lists as one.
+fn in_order(
+    mut a: impl Iterator<Item = Stretch>,
+    mut b: impl Iterator<Item = Stretch>,
+) -> impl Iterator<Item = Stretch> {
+    let (mut next_a, mut next_b) = (a.next(), b.next());
+    core::iter::from_fn(move || match (next_a, next_b) {
+        (Some(one), Some(two)) if (two.from, two.to) < (one.from, one.to) => core::mem::replace(&mut next_b, b.next()),
+        (Some(_), _) => core::mem::replace(&mut next_a, a.next()),
+        (None, _) => core::mem::replace(&mut next_b, b.next()),
+    })
 }
