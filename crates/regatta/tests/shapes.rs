@@ -328,3 +328,60 @@ fn the_checker_follows_values_through_deep_nests_of_loops() {
     b.ret(block, &uses(&recent));
     allocate(&b.finish(), 8);
 }
+
+/// Before the checker has come round them all, each loop's parameter is another name of what all those around have.
+#[test]
+fn the_checker_follows_values_through_loops_nested_hundreds_deep() {
+    let mut b = FuncBuilder::new();
+    let entry = b.block(&[]);
+    let first = b.vreg(RegClass::Int);
+    b.op(entry, &[Operand::reg_def(first)]);
+    let (mut block, mut passed, mut open) = (entry, first, Vec::new());
+    for _ in 0..300 {
+        let param = b.vreg(RegClass::Int);
+        let header = b.block(&[param]);
+        b.branch(block, &[], &[(header, &[passed])]);
+        open.push((header, param));
+        (block, passed) = (header, param);
+    }
+    while let Some((header, param)) = open.pop() {
+        let next = b.vreg(RegClass::Int);
+        b.op(block, &[Operand::reg_def(next), Operand::reg_use(param), Operand::reg_use(first)]);
+        let [back, out] = [(); 2].map(|()| b.block(&[]));
+        b.branch(block, &[Operand::reg_use(next)], &[(back, &[]), (out, &[])]);
+        b.branch(back, &[], &[(header, &[next])]);
+        block = out;
+    }
+    b.ret(block, &[]);
+    let func = b.finish();
+    let env = env(8);
+    let output = run(&func, &env, &Options::default()).expect("allocatable");
+    check::check(&func, &env, &output).expect("right");
+}
+
+/// A value may have any number of names, each of which is used in the end.
+#[test]
+fn the_checker_knows_a_value_by_thousands_of_names() {
+    let mut b = FuncBuilder::new();
+    let mut block = b.block(&[]);
+    let mut names = vec![b.vreg(RegClass::Int)];
+    b.op(block, &[Operand::reg_def(names[0])]);
+    for _ in 0..4000 {
+        let param = b.vreg(RegClass::Int);
+        let [left, right] = [(); 2].map(|()| b.block(&[]));
+        let join = b.block(&[param]);
+        let last = *names.last().expect("the first name");
+        b.branch(block, &[Operand::reg_use(last)], &[(left, &[]), (right, &[])]);
+        b.branch(left, &[], &[(join, &[last])]);
+        b.branch(right, &[], &[(join, &[names[0]])]);
+        names.push(param);
+        block = join;
+    }
+    for &name in &names {
+        b.op(block, &[Operand::reg_use(name)]);
+    }
+    b.ret(block, &[]);
+    let (func, env) = (b.finish(), env(4));
+    let output = run(&func, &env, &Options::default()).expect("allocatable");
+    check::check(&func, &env, &output).expect("right");
+}

@@ -63,6 +63,36 @@ pub(super) fn chain(on: &mut Draft, size: usize) {
     on.builder.ret(block, &[]);
 }
 
+pub(super) fn exits(on: &mut Draft, size: usize) {
+    let mut block = on.builder.block(&[]);
+    let kept: Vec<VReg> = (0..20).map(|_| on.make(block, &[])).collect();
+    let mut open: Vec<(Block, VReg)> = Vec::new();
+    for n in 0..((size - 20) / 7).max(1) {
+        let param = on.value();
+        let header = on.builder.block(&[param]);
+        on.builder.branch(block, &[], &[(header, &[kept[n % kept.len()]])]);
+        open.push((header, param));
+        block = header;
+    }
+    let mut ways_out = Vec::new();
+    for &(_, param) in &open {
+        let (leave, go_on) = (on.builder.block(&[]), on.builder.block(&[]));
+        on.builder.branch(block, &[Operand::reg_use(param)], &[(leave, &[]), (go_on, &[])]);
+        ways_out.push(leave);
+        block = go_on;
+    }
+    while let (Some((header, param)), Some(leave)) = (open.pop(), ways_out.pop()) {
+        let (back, done, behind) = (on.builder.block(&[]), on.builder.block(&[]), on.builder.block(&[]));
+        on.builder.branch(block, &[Operand::reg_use(param)], &[(back, &[]), (done, &[])]);
+        on.builder.branch(back, &[], &[(header, &[kept[(open.len() + 7) % kept.len()]])]);
+        on.builder.branch(done, &[], &[(behind, &[])]);
+        on.builder.branch(leave, &[], &[(behind, &[])]);
+        on.read(behind, &[kept[open.len() % kept.len()]]);
+        block = behind;
+    }
+    on.builder.ret(block, &[]);
+}
+
 pub(super) fn rotation(on: &mut Draft, size: usize) {
     let entry = on.builder.block(&[]);
     let count = size / 20;

@@ -40,6 +40,8 @@ pub enum Family {
     NestedIfs,
     /// Loops one behind the other, each of which hands 24 values on to the next and changes four.
     LoopChain,
+    /// Loops nested n/7 deep, with a way out of each from the innermost.
+    Exits,
     /// A loop that rotates n/20 parameters.
     Rotation,
     /// An interpreter's loop with n/6 handlers.
@@ -52,7 +54,7 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Line,
         Self::Pressure,
         Self::TopToEnd,
@@ -61,6 +63,7 @@ impl Family {
         Self::Diamonds,
         Self::LoopNests,
         Self::LoopChain,
+        Self::Exits,
         Self::Switch,
         Self::Passing,
         Self::Guards,
@@ -82,6 +85,7 @@ impl Family {
             Self::Diamonds => "diamonds",
             Self::LoopNests => "loop-nests",
             Self::LoopChain => "loop-chain",
+            Self::Exits => "exits",
             Self::Switch => "switch",
             Self::Passing => "passing",
             Self::Guards => "guards",
@@ -111,6 +115,7 @@ impl Family {
             Self::NestedIfs => branchy::nested_ifs(&mut draft, size),
             Self::LoopNests => looping::nests(&mut draft, size),
             Self::LoopChain => looping::chain(&mut draft, size),
+            Self::Exits => looping::exits(&mut draft, size),
             Self::Rotation => looping::rotation(&mut draft, size),
             Self::Interpreter => looping::interpreter(&mut draft, size),
             Self::Irreducible => looping::irreducible(&mut draft, size),

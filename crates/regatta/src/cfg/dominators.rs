@@ -25,10 +25,10 @@ use alloc::vec::Vec;
 
 /// A block in the dominator tree: its number, and the places of its subtree in a preorder of that tree.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+pub(crate) struct Place {
     node: u32,
-    start: u32,
-    end: u32,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
 }
 
 /// The dominator tree of a graph; unreachable code has trees of its own.
@@ -189,6 +189,24 @@ impl Dominators {
             return a;
         }
         self.blocks[self.tree.nearest_common(self.places[a].node, self.places[b].node) as usize]
+    }
+
+    /// The block's place in a preorder of the tree, and where its subtree's places end.
+    #[inline]
+    pub(crate) fn places(&self, block: Block) -> Place {
+        self.places[block]
+    }
+
+    /// The highest dominator of `block` that does not dominate `other`, which must not dominate `block`. Logarithmic.
+    pub(crate) fn highest_apart(&self, block: Block, other: Block) -> Block {
+        let (node, other) = (self.places[block].node, self.places[other].node);
+        let common = self.tree.nearest_common(node, other);
+        self.blocks[self.tree.at_depth(node, self.tree.depth(common) + 1) as usize]
+    }
+
+    /// The highest dominator of `block`. Logarithmic.
+    pub(crate) fn root_of(&self, block: Block) -> Block {
+        self.blocks[self.tree.at_depth(self.places[block].node, 1) as usize]
     }
 
     /// Does the immediate dominator of every block dominate all its predecessors?

@@ -1,16 +1,18 @@
 //! Checks where the output says that labelled values are.
 
+use super::contents::{Contents, Held};
 use super::fault::{FaultKind, Faults};
 use super::locations::{Loc, Locations};
-use super::names::{NameSet, Names};
-use super::state::State;
-use super::symbolic::Observer;
+use super::questions::Questions;
+use super::symbolic::{Observer, describe, refutation};
 use super::validate::by_code_order;
-use crate::ir::{Block, Function, Inst, OperandKind, OperandPos, VReg};
+use crate::ir::{Block, Function, OperandKind, OperandPos, VReg};
 use crate::output::{InstPosition, Output, ProgPoint};
 use alloc::format;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 /// A value that the client asked for, and the location that would hold it.
 type Wanted = (VReg, Loc);
@@ -27,6 +29,12 @@ pub(super) struct DebugCheck<'a, F> {
     by_block: Vec<Vec<u32>>,
     /// The point just behind each block.
     block_ends: Vec<ProgPoint>,
+    /// Of the block at hand, the debug locations that have not begun, the next one last.
+    to_begin: Vec<u32>,
+    /// And those that have begun, by the locations whose contents matter to them. Some may have ended.
+    begun: Vec<Vec<u32>>,
+    /// The locations of which `begun` has any.
+    watched: Vec<Loc>,
 }
 
 impl<'a, F: Function> DebugCheck<'a, F> {
@@ -43,6 +51,9 @@ impl<'a, F: Function> DebugCheck<'a, F> {
             block_ends: (0..func.num_blocks())
                 .map(|block| ProgPoint::before(func.block_insns(Block::new(block)).end()))
                 .collect(),
+            to_begin: Vec::new(),
+            begun: vec![Vec::new(); locs.len()],
+            watched: Vec::new(),
         };
         // What the client asked for, by label.
         let mut requests: Vec<(u32, ProgPoint, ProgPoint, VReg)> = Vec::new();
@@ -52,6 +63,12 @@ impl<'a, F: Function> DebugCheck<'a, F> {
             }
         }
         requests.sort_unstable();
+        // How far the requests for a label reach, up to each of them.
+        let mut reach: Vec<ProgPoint> = Vec::with_capacity(requests.len());
+        for (n, request) in requests.iter().enumerate() {
+            let same = n.checked_sub(1).filter(|&before| requests[before].0 == request.0);
+            reach.push(same.map_or(request.2, |before| request.2.max(reach[before])));
+        }
         let by_code_order = by_code_order(func);
         let mut last: Option<(u32, ProgPoint)> = None;
         for (n, &(label, from, to, alloc)) in output.debug_locations.iter().enumerate() {
@@ -61,9 +78,10 @@ impl<'a, F: Function> DebugCheck<'a, F> {
             } else if last > Some((label, from)) {
                 this.report(n, "it belongs before the location in front of it, or overlaps it");
             } else {
-                let same = requests.partition_point(|request| request.0 < label);
-                let same = requests[same..].iter().take_while(|request| request.0 == label);
-                let covering = same.filter(|request| request.1 <= from && to <= request.2);
+                let begin = requests.partition_point(|request| request.0 < label);
+                let end = requests.partition_point(|request| (request.0, request.1) <= (label, from));
+                let begin = begin + reach[begin..end].partition_point(|&reach| reach < to);
+                let covering = requests[begin..end].iter().filter(|request| to <= request.2);
                 this.wanted.extend(covering.map(|request| (request.3, locs.of(alloc, request.3.class()))));
                 if this.wanted.len() as u32 == first {
                     this.report(n, "nobody asked for that label there");
@@ -108,30 +126,146 @@ impl<'a, F: Function> DebugCheck<'a, F> {
     }
 }
 
-impl<F: Function> Observer for DebugCheck<'_, F> {
-    fn wrong_value(&mut self, _: Inst, _: usize, _: NameSet, _: &Names) {}
+/// Watches while values are followed, twice: to ask what matters, and to look at the answers.
+pub(super) struct Watch<'w, 'a, F> {
+    pub(super) check: &'w mut DebugCheck<'a, F>,
+    pub(super) questions: &'w mut Questions,
+    pub(super) is_answered: bool,
+}
 
-    const POINTS: bool = true;
+impl<F: Function> Watch<'_, '_, F> {
+    /// Prepares for a block. False if no debug location has a point in it.
+    pub(super) fn begin(&mut self, block: Block) -> bool {
+        let DebugCheck { output, by_block, to_begin, begun, watched, .. } = &mut *self.check;
+        to_begin.clone_from(&by_block[block.index()]);
+        to_begin.sort_by_key(|&n| Reverse(output.debug_locations[n as usize].1));
+        watched.drain(..).for_each(|loc| begun[loc.index()].clear());
+        !to_begin.is_empty()
+    }
 
-    fn at_point(&mut self, block: Block, point: ProgPoint, before: &State, after: &State, names: &Names) {
+    /// Looks at one of the debug locations, if it has begun and not ended.
+    fn look(&mut self, n: u32, block: Block, point: ProgPoint, contents: &Contents, edits: usize) {
+        let n = n as usize;
+        let (_, from, to, _) = self.check.output.debug_locations[n];
+        let watch = self.check.watches[n].clone();
+        if point < from || to <= point || watch.is_empty() {
+            return;
+        }
         // The moves of an edge stand before the branch because they cannot stand behind it. A value that is needed no
         // more on the edge may give its place up to them and still be said to be there until the end of the block.
-        let at_end = point == self.block_ends[block.index()].prev().prev();
-        for k in 0..self.by_block[block.index()].len() {
-            let n = self.by_block[block.index()][k] as usize;
-            let (_, from, to, _) = self.output.debug_locations[n];
-            if point < from || to <= point {
-                continue;
+        let at_end = point == self.check.block_ends[block.index()].prev().prev();
+        let before = |loc: Loc| {
+            let moved = contents.journal[edits..].iter().find(|moved| moved.0 == loc);
+            moved.map_or_else(|| contents.get(loc), |&(_, held)| held)
+        };
+        let mut found = None;
+        for k in watch {
+            let (vreg, loc) = self.check.wanted[k as usize];
+            let now = self.refute(block, vreg, contents.get(loc));
+            if now.is_none() || at_end && self.refute(block, vreg, before(loc)).is_none() {
+                return;
             }
-            let wanted = self.wanted_by(n);
-            let Some(&(vreg, loc)) = wanted.first() else { continue };
-            let there = |state: &State| wanted.iter().any(|&(vreg, loc)| names.contains(state.get(loc), vreg));
-            if there(after) || at_end && there(before) || self.is_early_def(point, n) {
-                continue;
+            found = found.or(now.map(|held| (vreg, held)));
+        }
+        if self.is_answered
+            && let Some((vreg, held)) = found
+            && !self.check.is_early_def(point, n)
+        {
+            self.check.watches[n] = 0..0;
+            self.check.report(n, &format!("{point}, {vreg} is not there, but {held}"));
+        }
+    }
+
+    /// What is held instead of the value, if it is not the value, or if that has not been answered yet.
+    fn refute(&mut self, block: Block, vreg: VReg, held: Held) -> Option<String> {
+        let name = vreg.vreg() as u32;
+        match held {
+            Held::AtStart(loc) if !self.is_answered => {
+                self.questions.ask(block, loc, name);
+                Some(String::new())
             }
-            self.watches[n] = 0..0;
-            let held = names.describe(after.get(loc));
-            self.report(n, &format!("{point}, {vreg} is not there, but {held}"));
+            held => refutation(self.questions, block, name, held).map(|refutation| describe(refutation, block)),
+        }
+    }
+}
+
+impl<F: Function> Observer for Watch<'_, '_, F> {
+    const POINTS: bool = true;
+
+    fn at_point(&mut self, block: Block, point: ProgPoint, contents: &Contents, edits: usize) {
+        while let Some(&n) = self.check.to_begin.last()
+            && self.check.output.debug_locations[n as usize].1 <= point
+        {
+            self.check.to_begin.pop();
+            for k in self.check.watches[n as usize].clone() {
+                let loc = self.check.wanted[k as usize].1;
+                if let Some(begun) = self.check.begun.get_mut(loc.index()) {
+                    begun.push(n);
+                    self.check.watched.push(loc);
+                }
+            }
+            self.look(n, block, point, contents, edits);
+        }
+        for &(changed, _) in &contents.journal {
+            let mut begun = core::mem::take(&mut self.check.begun[changed.index()]);
+            begun.retain(|&n| point < self.check.output.debug_locations[n as usize].2);
+            begun.iter().for_each(|&n| self.look(n, block, point, contents, edits));
+            self.check.begun[changed.index()] = begun;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::{FaultKind, check};
+    use crate::ir::{Func, FuncBuilder, Inst, MachineEnv, Operand, PRegSet, RegClass};
+    use crate::output::Allocation;
+    use crate::{Options, run};
+    use alloc::vec::Vec;
+
+    /// Six values, each labelled for three instructions, every second one for one label, among longer and shorter
+    /// requests for that label.
+    fn labelled() -> Func {
+        let mut b = FuncBuilder::new();
+        let block = b.block(&[]);
+        let values: Vec<_> = (0..6).map(|_| b.vreg(RegClass::Int)).collect();
+        for &value in &values {
+            b.op(block, &[Operand::reg_def(value)]);
+        }
+        let uses: Vec<Operand> = values.iter().map(|&value| Operand::reg_use(value)).collect();
+        b.op(block, &uses);
+        b.ret(block, &[]);
+        let mut func = b.finish();
+        for (n, &value) in values.iter().enumerate().take(5) {
+            let label = if n % 2 == 0 { 9 } else { n as u32 };
+            func.debug_labels.push((value, Inst::new(n), Inst::new(n + 2), label));
+        }
+        func.debug_labels.push((values[5], Inst::new(0), Inst::new(7), 9));
+        func.debug_labels.push((values[5], Inst::new(1), Inst::new(2), 9));
+        func
+    }
+
+    /// Every debug location is right, and none is when it names another register, or another label.
+    #[test]
+    fn each_wrong_location_is_found() {
+        let func = labelled();
+        let mut env = MachineEnv::default();
+        env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 0xff);
+        let output = run(&func, &env, &Options::default()).expect("allocatable");
+        check(&func, &env, &output).expect("right");
+        let faults = |n: usize, label: u32, place: Allocation| {
+            let mut wrong = output.clone();
+            (wrong.debug_locations[n].0, wrong.debug_locations[n].3) = (label, place);
+            let found = check(&func, &env, &wrong).err();
+            found.map_or(0, |faults| faults.as_slice().iter().filter(|f| f.kind == FaultKind::DebugLocation).count())
+        };
+        assert!(output.debug_locations.len() >= 6);
+        let places: Vec<Allocation> = output.allocs[..6].to_vec();
+        for (n, location) in output.debug_locations.iter().enumerate() {
+            let held = places.iter().position(|&place| place == location.3).expect("where it is defined");
+            let other = places[(held + 1) % 6];
+            assert_eq!(faults(n, location.0, other), 1, "location {n} in {other}");
+            assert!(faults(n, location.0 + 20, location.3) > 0, "location {n} with another label");
         }
     }
 }

@@ -3,26 +3,28 @@
 //! [`validate`] says whether a function is what [`Function`] asks for. [`check()`] proves an output right for its input, whoever made it: it knows
 //! nothing of any allocator. First what needs no following of values: that each operand's location fits its constraint, that those of one
 //! instruction are not in each other's way, that edits are moves that a machine can do, that slots lie within the frame. Then it
-//! executes the function with names for values: which values each place is known to hold is followed along all ways, met at joins (what
-//! not all ways agree on is forgotten), moved by edits, lost to clobbers and overwriting; and each use must read a place that holds its value.
-//! With that known for all blocks, a last walk looks at what is said for debuggers.
+//! follows values through each block by itself: what a location holds is a value that the block made, or what some location held when the
+//! block began. Each use must read a location that holds its value; where the block does not tell, the question is passed on to the blocks
+//! before it, by the name that a parameter has there, until all ways back have come to where the value was made (`questions`). So nothing is
+//! approximated: what is rejected goes wrong on some way through the blocks. What is said for debuggers is asked in the same manner.
 
+mod climb;
+mod contents;
 mod debug;
 mod fault;
 mod locations;
-mod names;
-mod needs;
-mod order;
+mod questions;
+mod reachable;
 mod shape;
-mod state;
 mod symbolic;
 mod validate;
 
 pub use fault::{Fault, FaultKind, Faults};
 pub use validate::validate;
 
-use crate::ir::{Function, MachineEnv};
+use crate::ir::{Function, MachineEnv, Operand, OperandKind, VReg};
 use crate::output::Output;
+use alloc::format;
 use alloc::string::ToString;
 use debug::DebugCheck;
 use locations::Locations;
@@ -40,8 +42,9 @@ use symbolic::Flow;
 ///
 /// # Complexity
 ///
-/// Time is about linear in operands and edits, times the places whose values change in a loop until they settle; memory is blocks times
-/// places that hold something there.
+/// About linear in operands and edits, and in the questions that uses lead to: one for each block, location and name. Blocks between which a
+/// location is not written are skipped, where that can be seen in the dominator tree and the loops; so slots that are written seldom cost
+/// little, however long values stay in them.
 pub fn check(func: &impl Function, env: &MachineEnv, output: &Output) -> Result<(), Faults> {
     let mut faults = Faults::default();
     if let Err(error) = validate::blocks(func) {
@@ -55,10 +58,19 @@ pub fn check(func: &impl Function, env: &MachineEnv, output: &Output) -> Result<
     let locs = Locations::new(func, output);
     let fixed_stack = env.fixed_stack_slots.iter().copied().collect();
     ShapeCheck { func, allocatable: env.into(), output, locs: &locs, fixed_stack, faults: &mut faults }.run();
-    let mut flow = Flow::new(func, env, output, &locs);
-    flow.run(&mut faults);
-    if !output.debug_locations.is_empty() {
-        flow.observe(&mut DebugCheck::new(func, output, &locs, &mut faults));
+    match Flow::new(func, env, output, &locs) {
+        Ok(mut flow) => {
+            flow.run(&mut faults);
+            if !output.debug_locations.is_empty() {
+                flow.check_debug_locations(&mut DebugCheck::new(func, output, &locs, &mut faults));
+            }
+        }
+        Err(vreg) => faults.report(FaultKind::Input, None, || format!("{vreg} is defined in two places")),
     }
     faults.into_result()
+}
+
+/// The value that an operand gives to its location.
+fn defined_by(op: &Operand) -> Option<VReg> {
+    (op.kind() == OperandKind::Def && op.as_fixed_nonallocatable().is_none()).then(|| op.vreg())
 }
