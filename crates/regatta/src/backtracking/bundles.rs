@@ -16,9 +16,13 @@
 //! among those of the larger, whose slice doubles when it is full; a bundle that is cut in two keeps its slice, and the
 //! smaller part is copied. Bundles of more than [`MAX_MERGED`] live ranges are merged no further, which bounds the whole
 //! by a constant for each pair.
+//!
+//! A value that is used in thousands of places may be split as often, each time a little is cut off its front. To count
+//! its uses anew each time would be quadratic. So what has many keeps a [`Tally`] of them: when it is cut, those of the
+//! smaller part are counted, and subtracted. As with copying, each use is counted a logarithmic number of times.
 
 use super::points::{Point, Points};
-use super::ranges::{LiveRanges, SlotOperand, Span, Use, UseKind};
+use super::ranges::{LiveRanges, NUM_LIMITS, SlotOperand, Span, Use, UseKind, limit_mask};
 use crate::cfg::FlowGraph;
 use crate::code::{Code, NO_REG, Value};
 use crate::ir::RegClass;
@@ -28,6 +32,11 @@ use alloc::vec::Vec;
 entity! {
     /// Live ranges that are in one place.
     pub(crate) struct Bundle, "bundle"
+}
+
+entity! {
+    /// The tally of a bundle.
+    struct TallyIndex, "tally"
 }
 
 entity! {
@@ -44,6 +53,13 @@ const HEAVIEST: f32 = 1e29;
 /// What a part weighs, as a share of what a whole bundle of the same uses would weigh. What has been split costs less to
 /// split once more than what is still in one piece.
 const BROKEN: f32 = 0.3;
+
+/// The most live ranges and uses of a bundle without a [`Tally`].
+const MAX_COUNTED: u32 = 256;
+
+/// If less than this share of a tally's cost is left, it is counted anew: the difference of two large numbers says
+/// little about a small one. A cost can fall so far only a few times.
+const LEFT_OVER: f64 = 1e-6;
 
 /// A stretch of points of a value, with the uses in it.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +91,58 @@ pub(crate) struct BundleData {
     pub(crate) weight: f32,
     /// How many points it covers.
     pub(crate) length: u32,
+    tally: TallyIndex,
+}
+
+/// What is known of the uses of a bundle that has many, in numbers that can be subtracted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Tally {
+    /// Live ranges and uses.
+    size: u32,
+    length: u32,
+    cost: f64,
+    /// How many uses must be in a register.
+    in_registers: u32,
+    /// How many uses set each limit; the last is that of what is made in a slot.
+    limits: [u32; NUM_LIMITS],
+}
+
+impl Tally {
+    fn of(ranges: &[LiveRange], live: &LiveRanges) -> Self {
+        let mut tally = Self { size: size(ranges), ..Self::default() };
+        for range in ranges {
+            tally.length += range.to.0 - range.from.0;
+            for use_ in uses(live, range) {
+                tally.cost += f64::from(use_.weight.min(f32::MAX));
+                tally.in_registers += u32::from(use_.needs_register());
+                tally.limits[use_.limit_number()] += 1;
+            }
+        }
+        tally
+    }
+
+    /// What remains when `part` is taken away: so many live ranges and uses.
+    fn without(&self, part: &Self, size: u32) -> Self {
+        let limits = core::array::from_fn(|number| self.limits[number] - part.limits[number]);
+        Self {
+            size,
+            length: self.length - part.length,
+            cost: self.cost - part.cost,
+            in_registers: self.in_registers - part.in_registers,
+            limits,
+        }
+    }
+
+    /// The registers that all uses allow.
+    fn limit_mask(&self) -> u64 {
+        let set = (0..NUM_LIMITS).filter(|&number| self.limits[number] > 0);
+        set.fold(!0, |mask, number| mask & limit_mask(number))
+    }
+}
+
+/// How many live ranges and uses there are.
+fn size(ranges: &[LiveRange]) -> u32 {
+    ranges.iter().map(|range| 1 + range.uses.1 - range.uses.0).sum()
 }
 
 /// A spill set.
@@ -97,6 +165,7 @@ pub(crate) struct Bundles {
     pub(crate) ranges: Vec<LiveRange>,
     /// The spill set of each value; invalid for one that is nowhere.
     pub(crate) set_of: TypedVec<Value, SpillSet>,
+    tallies: TypedVec<TallyIndex, Tally>,
     bundle_of: TypedVec<Value, Bundle>,
     pairs: Vec<Pair>,
     /// How many live ranges fit where a bundle's are, while bundles are merged.
@@ -121,6 +190,7 @@ const NEW: BundleData = BundleData {
     cost: 0.0,
     weight: 0.0,
     length: 0,
+    tally: TallyIndex::invalid(),
 };
 
 impl Bundles {
@@ -141,6 +211,7 @@ impl Bundles {
     pub(crate) fn run(&mut self, code: &Code, flow: &FlowGraph, points: &Points, live: &LiveRanges) {
         self.bundles.clear();
         self.sets.clear();
+        self.tallies.clear();
         self.ranges.clear();
         self.bundle_of.reset(code.values.len(), Bundle::invalid());
         self.set_of.reset(code.values.len(), SpillSet::invalid());
@@ -328,27 +399,67 @@ impl Bundles {
             self.bundles[bundle].ranges = (start, middle + u32::from(is_inside));
             (fresh, self.ranges.len() as u32)
         };
-        self.bundles.push(BundleData { ranges: second, set, ..NEW })
+        let second = self.bundles.push(BundleData { ranges: second, set, ..NEW });
+        if self.bundles[bundle].tally.is_valid() {
+            self.divide_tally(bundle, second, is_inside, live);
+        }
+        second
+    }
+
+    /// Divides the tally of a bundle that has been cut in two. Only the smaller part is looked at.
+    /// (If the cut was inside of a live range, that is two now.)
+    fn divide_tally(&mut self, first: Bundle, second: Bundle, was_inside: bool, live: &LiveRanges) {
+        let whole = core::mem::take(&mut self.bundles[first].tally);
+        let (a, b) = (self.ranges(first), self.ranges(second));
+        // How large the one of fewer live ranges is tells how large the other is.
+        let total = self.tallies[whole].size + u32::from(was_inside);
+        let a_size = if a.len() <= b.len() { size(a) } else { total - size(b) };
+        let b_size = total - a_size;
+        let (small, large, rest) = if a_size <= b_size { (first, second, b_size) } else { (second, first, a_size) };
+        let small_size = total - rest;
+        if rest <= MAX_COUNTED {
+            return;
+        }
+        let part = Tally::of(self.ranges(small), live);
+        let mut left = self.tallies[whole].without(&part, rest);
+        if left.cost < self.tallies[whole].cost * LEFT_OVER {
+            left = Tally::of(self.ranges(large), live);
+        }
+        if small_size > MAX_COUNTED {
+            self.bundles[small].tally = self.tallies.push(part);
+        }
+        self.tallies[whole] = left;
+        self.bundles[large].tally = whole;
     }
 
     /// Derives from its uses what a bundle asks for.
     pub(crate) fn describe(&mut self, bundle: Bundle, points: &Points, live: &LiveRanges) {
+        let mut data = self.bundles[bundle];
         let ranges = self.ranges(bundle);
-        let mut data = BundleData { length: 0, cost: 0.0, limit: !0, needs_register: false, ..self.bundles[bundle] };
-        let mut needed_until = Point(0);
-        for range in ranges {
-            data.length += range.to.0 - range.from.0;
-            for use_ in uses(live, range) {
-                data.cost += use_.weight;
-                data.limit &= use_.limit_mask();
-                if use_.needs_register() {
-                    data.needs_register = true;
-                    needed_until = needed_until.max(use_.to);
+        if data.tally.is_invalid() && size(ranges) > MAX_COUNTED {
+            data.tally = self.tallies.push(Tally::of(self.ranges(bundle), live));
+        }
+        let ranges = self.ranges(bundle);
+        if data.tally.is_valid() {
+            let tally = &self.tallies[data.tally];
+            (data.length, data.cost) = (tally.length, tally.cost as f32);
+            (data.limit, data.needs_register) = (tally.limit_mask(), tally.in_registers > 0);
+        } else {
+            (data.length, data.cost, data.limit, data.needs_register) = (0, 0.0, !0, false);
+            for range in ranges {
+                data.length += range.to.0 - range.from.0;
+                for use_ in uses(live, range) {
+                    data.cost += use_.weight;
+                    data.limit &= use_.limit_mask();
+                    data.needs_register |= use_.needs_register();
                 }
             }
         }
         data.minimal = match ranges {
-            [only] => points.is_minimal(only.from, only.to) && (!data.needs_register || needed_until >= only.to),
+            [only] if points.is_minimal(only.from, only.to) => {
+                let needed = uses(live, only).iter().filter(|use_| use_.needs_register());
+                !data.needs_register || needed.map(|use_| use_.to).max() >= Some(only.to)
+            }
             _ => false,
         };
         // (Clients may give any frequency.)
@@ -364,4 +475,60 @@ impl Bundles {
 #[inline]
 pub(crate) fn uses<'a>(live: &'a LiveRanges, range: &LiveRange) -> &'a [Use] {
     &live.uses[range.uses.0 as usize..range.uses.1 as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::OpIndex;
+    use proptest::prelude::*;
+
+    /// One bundle of a live range of three points for each list of uses. (The weights have exact sums.)
+    fn bundle_of(lists: &[Vec<u8>]) -> (Bundles, LiveRanges) {
+        let (mut bundles, mut live) = <(Bundles, LiveRanges)>::default();
+        for (list, at) in lists.iter().zip((0..).step_by(4)) {
+            let first = live.uses.len() as u32;
+            for &kind in list {
+                let (from, to, limit) = (Point(at), Point(at + 1), kind % 8);
+                let kind = if kind % 3 == 0 { UseKind::Reg(OpIndex::new(0)) } else { UseKind::Any(OpIndex::new(0)) };
+                live.uses.push(Use { from, to, kind, weight: f32::from(limit * 4), limit });
+            }
+            let uses = (first, live.uses.len() as u32);
+            bundles.ranges.push(LiveRange { from: Point(at), to: Point(at + 3), value: Value::new(0), uses });
+        }
+        let ranges = (0, bundles.ranges.len() as u32);
+        let whole = bundles.bundles.push(BundleData { ranges, ..NEW });
+        let tally = Tally::of(bundles.ranges(whole), &live);
+        bundles.bundles[whole].tally = bundles.tallies.push(tally);
+        (bundles, live)
+    }
+
+    proptest! {
+        /// However a bundle is cut up, the tally of each large part is what counting that part says, and small ones have
+        /// none.
+        #[test]
+        fn tallies_of_parts_are_their_counts(
+            lists in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..4), 400..800),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            let (mut bundles, live) = bundle_of(&lists);
+            for cut in cuts {
+                let at = Point(1 + cut.index(4 * lists.len() - 2) as u32);
+                let is_inside = |&part: &Bundle| {
+                    let list = bundles.ranges(part);
+                    list[0].from < at && at < list[list.len() - 1].to
+                };
+                if let Some(part) = bundles.bundles.keys().find(is_inside) {
+                    bundles.cut(part, at, &live);
+                }
+            }
+            for part in bundles.bundles.keys() {
+                let (list, tally) = (bundles.ranges(part), bundles.bundles[part].tally);
+                prop_assert_eq!(tally.is_valid(), size(list) > MAX_COUNTED);
+                if tally.is_valid() {
+                    prop_assert_eq!(bundles.tallies[tally], Tally::of(list, &live));
+                }
+            }
+        }
+    }
 }

@@ -23,7 +23,7 @@
 mod operands;
 mod uses;
 
-pub(crate) use uses::{ArgIndex, CopyIn, CopyIndex, SlotOperand, Use, UseKind};
+pub(crate) use uses::{ArgIndex, CopyIn, CopyIndex, NUM_LIMITS, SlotOperand, Use, UseKind, limit_mask};
 use uses::{NO_LIMIT, STORE};
 
 use super::live_in::LiveIn;

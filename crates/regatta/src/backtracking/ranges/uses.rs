@@ -60,16 +60,16 @@ impl Use {
         matches!(self.kind, UseKind::Def(_) | UseKind::Reg(_))
     }
 
+    /// Which of the [`NUM_LIMITS`] sets of registers the use allows.
+    #[inline]
+    pub(crate) fn limit_number(&self) -> usize {
+        if self.kind == UseKind::StackDef { NUM_LIMITS - 1 } else { usize::from(self.limit.min(NO_LIMIT)) }
+    }
+
     /// The registers, by number in the class, that the use allows.
     #[inline]
     pub(crate) fn limit_mask(&self) -> u64 {
-        if self.kind == UseKind::StackDef {
-            0
-        } else if self.limit >= NO_LIMIT {
-            !0
-        } else {
-            (1 << (1 << self.limit)) - 1
-        }
+        limit_mask(self.limit_number())
     }
 
     /// Does the value begin here?
@@ -82,6 +82,19 @@ impl Use {
 
 /// [`Use::limit`] of a use that all registers will do for.
 pub(super) const NO_LIMIT: u8 = 6;
+
+/// How many different sets of registers uses can allow.
+pub(crate) const NUM_LIMITS: usize = NO_LIMIT as usize + 2;
+
+/// The set of registers of that number: the first `2^number` of the class, all of them, or none.
+#[inline]
+pub(crate) fn limit_mask(number: usize) -> u64 {
+    match number {
+        0..6 => (1 << (1 << number)) - 1,
+        6 => !0,
+        _ => 0,
+    }
+}
 
 /// A copy of what an operand reads to where an operand is.
 #[derive(Clone, Copy, Debug)]
