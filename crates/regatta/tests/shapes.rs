@@ -385,3 +385,64 @@ fn the_checker_knows_a_value_by_thousands_of_names() {
     let output = run(&func, &env, &Options::default()).expect("allocatable");
     check::check(&func, &env, &output).expect("right");
 }
+
+/// Loops nested `depth` deep, and a switch in front of them with ways into the innermost. Each level reads a value.
+fn entered_past_headers(depth: usize) -> Func {
+    let mut b = FuncBuilder::new();
+    let entry = b.block(&[]);
+    let values: Vec<VReg> = (0..depth).map(|_| b.vreg(RegClass::Int)).collect();
+    for &value in &values {
+        b.op(entry, &[Operand::reg_def(value)]);
+    }
+    let headers: Vec<Block> = (0..depth).map(|_| b.block(&[])).collect();
+    let inner = b.block(&[]);
+    let ways: Vec<Block> = (0..3).map(|_| b.block(&[])).collect();
+    let targets: Vec<(Block, &[VReg])> = ways.iter().map(|&way| (way, [].as_slice())).collect();
+    b.branch(entry, &[], &targets);
+    for (&way, to) in ways.iter().zip([headers[0], inner, inner]) {
+        b.branch(way, &[], &[(to, &[])]);
+    }
+    for level in 0..depth {
+        b.op(headers[level], &uses(&values[level..=level]));
+        b.branch(headers[level], &[], &[(*headers.get(level + 1).unwrap_or(&inner), &[])]);
+    }
+    let mut block = inner;
+    for &header in headers.iter().rev() {
+        let [back, out] = [(); 2].map(|()| b.block(&[]));
+        b.branch(block, &[], &[(back, &[]), (out, &[])]);
+        b.branch(back, &[], &[(header, &[])]);
+        block = out;
+    }
+    b.ret(block, &[]);
+    b.finish()
+}
+
+/// What is live into the header of any of the loops is live on the ways that enter them all past their headers.
+#[test]
+fn edges_that_enter_many_loops_past_their_headers() {
+    allocate(&entered_past_headers(3), 3);
+    allocate(&entered_past_headers(30), 3);
+}
+
+/// A way into two loops past their headers, and past what the outer one makes for the inner one's header.
+#[test]
+fn a_value_that_is_made_in_a_loop_is_not_defined_on_a_way_that_enters_behind_it() {
+    let mut b = FuncBuilder::new();
+    let [entry, way, past, outer, inner, body, back, out, again, end] = [(); 10].map(|()| b.block(&[]));
+    let value = b.vreg(RegClass::Int);
+    b.branch(entry, &[], &[(way, &[]), (past, &[])]);
+    b.branch(way, &[], &[(outer, &[])]);
+    b.branch(past, &[], &[(body, &[])]);
+    b.op(outer, &[Operand::reg_def(value)]);
+    b.branch(outer, &[], &[(inner, &[])]);
+    b.op(inner, &uses(&[value]));
+    b.branch(inner, &[], &[(body, &[])]);
+    b.branch(body, &[], &[(back, &[]), (out, &[])]);
+    b.branch(back, &[], &[(inner, &[])]);
+    b.branch(out, &[], &[(again, &[]), (end, &[])]);
+    b.branch(again, &[], &[(outer, &[])]);
+    b.ret(end, &[]);
+    let func = b.finish();
+    let options = Options { algorithm: Algorithm::Backtracking, validate: false, ..Options::default() };
+    assert!(matches!(run(&func, &env(2), &options), Err(Error::NotDominated { vreg, .. }) if vreg == value));
+}

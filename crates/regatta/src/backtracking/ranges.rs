@@ -5,7 +5,8 @@
 //! into the header is live in the whole loop, and since a loop's blocks are consecutive, that is one range from the
 //! header's entry to the loop's end, which takes in what had been found inside. (C. Wimmer and M. Franz, *Linear scan
 //! register allocation on SSA form*, CGO 2010.) An irreducible loop is also entered past its header; the sources of
-//! such edges take over what is live into the header.
+//! such edges take over what is live into the header. If an edge enters several loops, the outermost's header is
+//! enough: what is live into one within, and is not made in the loop around it, is live all through that.
 //!
 //! Operands that ask for a certain place are kept apart from the live range. The value of a *fixed use* is copied to
 //! the register in front of the instruction, and need not live any longer for that; that of a *fixed definition* is
@@ -46,23 +47,6 @@ pub(crate) struct Span {
     pub(crate) to: Point,
 }
 
-/// The blocks whose live-in values are live out of `block`, from which an edge that is no back edge leads to `to`: that
-/// one, and the headers past which the edge leads into loops.
-fn sources(flow: &FlowGraph, block: Block, to: Block) -> impl Iterator<Item = Block> + '_ {
-    let mut of = flow.loops.block_loop(to);
-    let headers = core::iter::from_fn(move || {
-        while of != Loop::ROOT && !flow.order.contains(of, block) {
-            let header = flow.loops.header(of);
-            of = flow.loops.parent(of);
-            if header != to {
-                return Some(header);
-            }
-        }
-        None
-    });
-    core::iter::once(to).chain(headers)
-}
-
 /// The pass, with its results.
 #[derive(Debug, Default)]
 pub(crate) struct LiveRanges {
@@ -90,6 +74,9 @@ pub(crate) struct LiveRanges {
     base: Option<Block>,
     from_base: usize,
     undefined: Value,
+    /// For each loop, the value made last of those that are live into its header and the headers around it. Filled only
+    /// if there are irreducible loops.
+    latest: TypedVec<Loop, Value>,
     /// The block in which the value was last found live, plus one; 0 after its definition.
     alive: TypedVec<Value, u32>,
     head: TypedVec<Value, Open>,
@@ -141,6 +128,9 @@ impl LiveRanges {
         self.found.clear();
         for &block in flow.order.order().iter().rev() {
             self.block(code, flow, machine, block);
+        }
+        if flow.loops.any_irreducible() {
+            self.look_past_headers(code, flow);
         }
         self.num_extra = self.extra.len();
         for def in self.extra.drain(..) {
@@ -217,8 +207,14 @@ impl LiveRanges {
         self.base = base.filter(|_| flow.graph.is_reachable(block));
         self.from_base = self.live.len();
         for to in others {
-            for from in sources(flow, block, to).filter(|&from| Some(from) != base) {
-                self.take_over(code, flow, block, from, whole);
+            if Some(to) != base {
+                self.take_over(code, flow, block, to, whole);
+            }
+            if flow.loops.any_irreducible() {
+                let header = flow.loops.entered_at(block, to);
+                if header != to && Some(header) != base {
+                    self.take_over(code, flow, block, header, whole);
+                }
             }
         }
         for edge in flow.graph.succ_edges(block) {
@@ -230,6 +226,32 @@ impl LiveRanges {
                 let from = whole.to.prev();
                 let kind = UseKind::Arg(ArgIndex(index));
                 self.found.push((arg, Use { from, to: whole.to, kind, weight: STORE * frequency, limit: NO_LIMIT }));
+            }
+        }
+    }
+
+    /// Looks for values that are undefined where an edge enters several loops past their headers: those that are live
+    /// into a header within, but made behind the edge's source.
+    fn look_past_headers(&mut self, code: &Code, flow: &FlowGraph) {
+        let start = |value: Value| if value.is_valid() { flow.start(code.values[value].block) } else { 0 };
+        self.latest.reset(flow.loops.num(), Value::invalid());
+        for of in (1..flow.loops.num()).map(Loop::new) {
+            let header = flow.loops.header(of);
+            let mut last = self.latest[flow.loops.parent(of)];
+            let mut list = self.live_in.chain(header);
+            while let Some(values) = self.live_in.next_part(&mut list) {
+                let values = values.map(|index| self.live_in.value(index));
+                let known = values.filter(|&value| start(value) < flow.start(header));
+                last = known.chain([last]).max_by_key(|&value| start(value)).unwrap_or(last);
+            }
+            self.latest[of] = last;
+        }
+        for &block in flow.order.order().iter().filter(|&&block| flow.graph.is_reachable(block)) {
+            for edge in flow.graph.succ_edges(block).filter(|&edge| !flow.is_back_edge(edge)) {
+                let last = self.latest[flow.loops.block_loop(flow.graph.edge(edge).to)];
+                if start(last) > flow.start(block) {
+                    self.undefined = last;
+                }
             }
         }
     }

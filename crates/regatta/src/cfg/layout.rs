@@ -83,7 +83,7 @@ impl Order {
             for &from in graph.rpo() {
                 for to in graph.succs(from) {
                     if graph.rpo_number(from) < graph.rpo_number(to) {
-                        self.pending[held_back(loops, from, to)].held += 1;
+                        self.pending[loops.entered_at(from, to)].held += 1;
                     }
                 }
             }
@@ -134,7 +134,7 @@ impl Order {
             let number = graph.rpo_number(block);
             for to in graph.succs(block).rev() {
                 if number < graph.rpo_number(to) {
-                    let held = if is_reducible { to } else { held_back(loops, block, to) };
+                    let held = if is_reducible { to } else { loops.entered_at(block, to) };
                     let waiting = &mut pending[held.index()];
                     waiting.held -= 1;
                     if waiting.held == 0 {
@@ -223,19 +223,4 @@ impl Order {
         });
         placed && loops_fit && blocks_fit
     }
-}
-
-/// The block that an edge, going with reverse postorder, holds back: its target, or the header of the outermost loop
-/// that it enters.
-#[inline]
-fn held_back(loops: &Loops, from: Block, to: Block) -> Block {
-    let (outside, inside) = (loops.block_loop(from), loops.block_loop(to));
-    if outside == inside {
-        return to;
-    }
-    let common = loops.nearest_common(outside, inside);
-    if common == inside {
-        return to;
-    }
-    loops.header(loops.at_depth(inside, loops.depth(common) + 1))
 }

@@ -300,6 +300,20 @@ impl Loops {
         Loop(self.tree.nearest_common(a.0, b.0))
     }
 
+    /// The header of the outermost loop that an edge enters; its target, if it enters none. Logarithmic.
+    #[inline]
+    pub(crate) fn entered_at(&self, from: Block, to: Block) -> Block {
+        let (outside, inside) = (self.block_loop(from), self.block_loop(to));
+        if outside == inside {
+            return to;
+        }
+        let common = self.nearest_common(outside, inside);
+        if common == inside {
+            return to;
+        }
+        self.header(self.at_depth(inside, self.depth(common) + 1))
+    }
+
     /// The loop at that depth around `of`, or `of` itself if it is no deeper. Logarithmic.
     #[inline]
     pub(crate) fn at_depth(&self, of: Loop, depth: u32) -> Loop {
