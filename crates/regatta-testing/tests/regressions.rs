@@ -262,3 +262,9 @@ fn a_limit_that_leaves_all_registers_is_none() {
     }
     targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
 }
+
+/// The register that the definition takes was left out, though what goes through it is gone when the instruction begins.
+#[test]
+fn a_load_into_a_fixed_stack_slot_beside_an_early_definition() {
+    allocated("a_load_into_a_fixed_stack_slot_beside_an_early_definition");
+}

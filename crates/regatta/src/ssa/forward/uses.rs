@@ -110,14 +110,16 @@ impl Forward {
         }
         let is_stack = on.machine.stack[class] & bit(op.reg) != 0;
         if is_stack && self.status[op.value].held & !on.machine.stack[class] == 0 {
-            // Memory to memory: by way of a register. Whatever is in it can be brought back, even if this instruction needs it.
-            let among = on.machine.allocatable[class] & !claims.early_fixed[class];
-            let others = among & !claims.fixed[class];
+            // Memory to memory: by way of a register. Whatever is in it can be brought back, even if this instruction needs it. One that the
+            // instruction defines early will do as well: what goes through it is gone by then.
+            let among = on.machine.allocatable[class];
+            let unfixed = among & !claims.fixed[class];
+            let others = unfixed & !claims.early_fixed[class];
             let by = match self.take(on, others, op.value, NO_REG, 0, 0) {
                 Some(by) => by,
                 None if among == 0 => return Err(out_of_registers(on, op.value).into()),
                 None => {
-                    let by = lowest(if others != 0 { others } else { among });
+                    let by = lowest([others, unfixed].into_iter().find(|mask| *mask != 0).unwrap_or(among));
                     self.free_all(on, class, bit(by));
                     by
                 }
