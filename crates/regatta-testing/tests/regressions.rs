@@ -268,3 +268,14 @@ fn a_limit_that_leaves_all_registers_is_none() {
 fn a_load_into_a_fixed_stack_slot_beside_an_early_definition() {
     allocated("a_load_into_a_fixed_stack_slot_beside_an_early_definition");
 }
+
+/// Registers were planned one after the other, without going back.
+#[test]
+fn an_early_use_with_a_limit_beside_a_late_use() {
+    let (problem, valid) = problem("an_early_use_with_a_limit_beside_a_late_use");
+    assert!(valid);
+    for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
+        assert!(run(&problem.func, &problem.env, &Options { algorithm, ..Options::default() }).is_ok());
+    }
+    targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
+}

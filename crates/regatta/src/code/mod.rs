@@ -17,10 +17,12 @@ mod fold;
 mod forms;
 mod names;
 mod params;
+mod plan;
 mod read;
 
 pub(crate) use fold::Fold;
 pub(crate) use names::Names;
+pub(crate) use plan::InstPlan;
 
 use crate::Error;
 use crate::cfg::{Edge, Graph, Nature};

@@ -19,7 +19,7 @@
 //! registers to the next, so no parallel move is needed here.
 //!
 //! Taking operand after operand may run into a dead end where nearly all registers are needed. Instructions that might are marked
-//! [`flag::HARD`]; if one does, its registers are first planned as a whole (`plan`) and then taken like fixed ones.
+//! [`flag::HARD`]; if one does, its registers are first planned as a whole ([`crate::code::InstPlan`]) and then taken like fixed ones.
 
 use super::registers::{Bits, bit, lowest, preg};
 use super::{Forward, Input, Loc, LocalMove, MOVE_COST, RELOAD_COST};
@@ -83,12 +83,18 @@ impl Forward {
             Err(stuck) => stuck,
         };
         self.restore(ops);
-        if !self.plan(on, inst, ops) {
-            return Err(stuck.at(inst));
-        }
-        let planned = core::mem::take(&mut self.planned);
-        let result = self.general(on, &planned, first, flags | flag::FIXED_USE | flag::KILLS, allocs);
-        self.planned = planned;
+        let mut plan = core::mem::take(&mut self.plan);
+        let clobbers = &on.code.clobber_sets[on.code.insts[inst].clobbers()];
+        let result = if plan.run(on.machine, clobbers, ops, &|value| self.status[value].held) {
+            // What may be in memory has no claim on a register then.
+            for op in plan.planned.iter_mut().filter(|op| op.want == Want::Any) {
+                op.want = Want::Stack;
+            }
+            self.general(on, &plan.planned, first, flags | flag::FIXED_USE | flag::KILLS, allocs)
+        } else {
+            Err(stuck)
+        };
+        self.plan = plan;
         result.map_err(|stuck| stuck.at(inst))
     }
 

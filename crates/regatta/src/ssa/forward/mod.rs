@@ -14,7 +14,7 @@
 //!   register of which the block knows nothing is needed by way of a back edge, or not at all. Nothing is reset behind the block: a
 //!   number tells on which visit a next use was set.
 //! - **Instructions** (`inst`) bring their uses into registers, save values from registers that the instruction overwrites, and
-//!   place their definitions (`defs`, `make_way`). `plan` is the way out for instructions that need nearly all registers.
+//!   place their definitions (`defs`, `make_way`). `before` is kept for instructions that need nearly all registers, whose first attempt may fail.
 //! - **Forks** (`forks`). In front of the branch at the end of a block, what several ways behind it would load for themselves is loaded for all.
 //! - **Feedback** (`feedback`). A value that had to be reloaded on a back edge was wrongly kept at the header: it fell out of its register
 //!   in the loop anyway. A loop that lost much so is allocated again with these values left out.
@@ -27,6 +27,7 @@
 //! code in loops.
 
 mod agreed;
+mod before;
 mod block;
 mod candidates;
 mod choose;
@@ -39,7 +40,6 @@ mod headers;
 mod inst;
 mod make_way;
 mod place;
-mod plan;
 mod registers;
 mod simple;
 mod spills;
@@ -51,7 +51,7 @@ pub(crate) use state::{InReg, Loc, LocalMove};
 
 use crate::Error;
 use crate::cfg::{FlowGraph, Loop};
-use crate::code::{Code, NO_REG, Op, OpIndex, Value};
+use crate::code::{Code, InstPlan, NO_REG, OpIndex, Value};
 use crate::ir::entity::TypedVec;
 use crate::ir::{Block, Inst, Machine, PerClass};
 use crate::live::{LookAhead, LoopLiveness, NextUses};
@@ -172,8 +172,8 @@ pub(crate) struct Forward {
     contested: PerClass<u64>,
     wanted: Vec<forks::Wanted>,
     pending: Vec<OpIndex>,
-    planned: Vec<Op>,
-    before: plan::Before,
+    plan: InstPlan,
+    before: before::Before,
 }
 
 impl Forward {
