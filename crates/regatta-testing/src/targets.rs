@@ -40,7 +40,7 @@ const SSA: [Algorithm; 2] = [Algorithm::Thorough, Algorithm::Quick];
 /// The problem that a target looks at, where it looks at one.
 pub fn problem(target: &str, random: &Random) -> Option<Problem> {
     match target {
-        "ssa" | "backtracking" | "liveness" => Some(any_problem(random)),
+        "ssa" | "backtracking" | "liveness" => Some(generate(random, any_kind(random))),
         "invalid" => Some(invalid::problem(random)),
         _ => None,
     }
@@ -54,8 +54,8 @@ pub fn problem(target: &str, random: &Random) -> Option<Problem> {
 pub fn look_at(target: &str, problem: &Problem) {
     let valid = check::validate(&problem.func, &problem.env).is_ok();
     match target {
-        "ssa" => allocate(problem, &SSA, &Random::new(0)),
-        "backtracking" => allocate(problem, &[Algorithm::Backtracking], &Random::new(0)),
+        "ssa" => allocate(problem, false, &SSA, &Random::new(0)),
+        "backtracking" => allocate(problem, false, &[Algorithm::Backtracking], &Random::new(0)),
         "liveness" if valid => fuzzing::liveness(&problem.func, &problem.env),
         "liveness" => {}
         "invalid" => try_everything(problem),
@@ -63,18 +63,23 @@ pub fn look_at(target: &str, problem: &Problem) {
     }
 }
 
-fn any_problem(random: &Random) -> Problem {
-    generate(random, Kind { scattered: random.chance(30), impossible: random.chance(20) })
+fn any_kind(random: &Random) -> Kind {
+    Kind { scattered: random.chance(30), impossible: random.chance(20) }
+}
+
+fn allocate_any(algorithms: &[Algorithm], random: &Random) {
+    let kind = any_kind(random);
+    allocate(&generate(random, kind), !kind.impossible, algorithms, random);
 }
 
 /// Random functions on random machines, by the SSA allocator in both settings, before both checkers.
 pub fn ssa(random: &Random) {
-    allocate(&any_problem(random), &SSA, random);
+    allocate_any(&SSA, random);
 }
 
 /// The same by the backtracking allocator.
 pub fn backtracking(random: &Random) {
-    allocate(&any_problem(random), &[Algorithm::Backtracking], random);
+    allocate_any(&[Algorithm::Backtracking], random);
 }
 
 thread_local! {
@@ -82,12 +87,13 @@ thread_local! {
     static CONTEXT: RefCell<Context> = RefCell::default();
 }
 
-/// Allocates a problem, which is valid or says why not, and puts the result before the checkers.
+/// Allocates a problem, which is valid or says why not, and puts the result before the checkers. One that is `solvable` must be allocated, and so must one
+/// that is valid and that another algorithm allocates.
 ///
 /// # Panics
 ///
 /// If anything is wrong.
-pub fn allocate(problem: &Problem, algorithms: &[Algorithm], random: &Random) {
+pub fn allocate(problem: &Problem, solvable: bool, algorithms: &[Algorithm], random: &Random) {
     let valid = check::validate(&problem.func, &problem.env);
     for &algorithm in algorithms {
         // What a panic leaves behind is not used again.
@@ -104,6 +110,15 @@ pub fn allocate(problem: &Problem, algorithms: &[Algorithm], random: &Random) {
             (Err(used), Err(fresh)) => {
                 assert_eq!(used, fresh, "{name}: storage that is kept makes a difference");
                 CONTEXT.set(context);
+                assert!(!solvable, "{name} refuses: {fresh}");
+                let allocates = |&algorithm: &Algorithm| {
+                    run(&problem.func, &problem.env, &Options { algorithm, ..Options::default() }).is_ok()
+                };
+                if valid.is_ok()
+                    && let Some(other) = Algorithm::ALL.iter().find(|other| allocates(other))
+                {
+                    panic!("{name} refuses what {} allocates: {fresh}", other.name());
+                }
                 continue;
             }
             (used, fresh) => panic!("{name}: with kept storage {:?}, else {:?}", used.err(), fresh.err()),

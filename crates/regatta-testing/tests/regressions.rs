@@ -20,12 +20,7 @@ fn problem(name: &str) -> (Problem, bool) {
 fn allocated(name: &str) {
     let (problem, valid) = problem(name);
     assert!(valid);
-    for algorithm in Algorithm::ALL {
-        let options = Options { algorithm, ..Options::default() };
-        let result = run(&problem.func, &problem.env, &options);
-        assert!(result.is_ok(), "{}: {:?}", algorithm.name(), result.err());
-    }
-    targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
+    targets::allocate(&problem, true, &Algorithm::ALL, &Random::new(0));
 }
 
 /// Invalid: an error with validation, and without it no panic but of assertions.
@@ -103,7 +98,7 @@ fn a_label_of_another_class() {
 #[test]
 fn values_that_get_a_new_name_in_each_of_a_hundred_loops() {
     let problem = Family::LoopNests.make(7000);
-    targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
+    targets::allocate(&problem, true, &Algorithm::ALL, &Random::new(0));
 }
 
 #[test]
@@ -228,11 +223,7 @@ fn a_block_weighs_more_than_what_must_be_in_a_register() {
 
 #[test]
 fn late_uses_of_one_value_need_one_register() {
-    let (problem, _) = problem("late_uses_of_one_value_need_one_register");
-    for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
-        let output = run(&problem.func, &problem.env, &Options { algorithm, ..Options::default() });
-        check::check(&problem.func, &problem.env, &output.expect("allocatable")).expect("right");
-    }
+    allocated("late_uses_of_one_value_need_one_register");
 }
 
 #[test]
@@ -255,12 +246,7 @@ fn a_late_use_shares_the_register_of_another() {
 /// An early use with a limit that leaves all registers was served before a late use of the same value.
 #[test]
 fn a_limit_that_leaves_all_registers_is_none() {
-    let (problem, valid) = problem("a_limit_that_leaves_all_registers_is_none");
-    assert!(valid);
-    for algorithm in [Algorithm::Thorough, Algorithm::Quick, Algorithm::Best] {
-        assert!(run(&problem.func, &problem.env, &Options { algorithm, ..Options::default() }).is_ok());
-    }
-    targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
+    allocated("a_limit_that_leaves_all_registers_is_none");
 }
 
 /// The register that the definition takes was left out, though what goes through it is gone when the instruction begins.
@@ -272,10 +258,23 @@ fn a_load_into_a_fixed_stack_slot_beside_an_early_definition() {
 /// Registers were planned one after the other, without going back.
 #[test]
 fn an_early_use_with_a_limit_beside_a_late_use() {
-    let (problem, valid) = problem("an_early_use_with_a_limit_beside_a_late_use");
-    assert!(valid);
-    for algorithm in [Algorithm::Thorough, Algorithm::Quick] {
-        assert!(run(&problem.func, &problem.env, &Options { algorithm, ..Options::default() }).is_ok());
-    }
-    targets::allocate(&problem, &Algorithm::ALL, &Random::new(0));
+    allocated("an_early_use_with_a_limit_beside_a_late_use");
+}
+
+/// Backtracking copied the input to a register of the definition's, and found no other one for the late use.
+#[test]
+fn uses_of_one_value_share_a_register() {
+    allocated("uses_of_one_value_share_a_register");
+}
+
+/// Backtracking gave each of the late uses a copy.
+#[test]
+fn early_uses_with_a_limit_share_the_register_of_a_late_use() {
+    allocated("early_uses_with_a_limit_share_the_register_of_a_late_use");
+}
+
+/// Backtracking refused it.
+#[test]
+fn an_unreachable_loop_is_live_into_what_its_branch_defines() {
+    allocated("an_unreachable_loop_is_live_into_what_its_branch_defines");
 }

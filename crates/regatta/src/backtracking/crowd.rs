@@ -7,6 +7,9 @@
 //! of them, so this is no plain matching, and is solved by search: those with the fewest choices first, each first in
 //! the registers that the fewest others could use. That order hardly ever has to go back; [`MAX_STEPS`] bounds it when
 //! it does.
+//!
+//! Uses of one value that are bundles by themselves do not share a register here, nor does one share that of a fixed operand. If there are too few
+//! registers for that, the instruction is planned by its operands ([`crate::code::InstPlan`]), and they are fixed where the plan has them.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;

@@ -12,6 +12,8 @@
 //! times as slow as that one and on most functions not as good, but differently good: of the two,
 //! [`Algorithm::Best`](crate::Algorithm::Best) takes the better for each function.
 //!
+//! Instructions whose operands find no place are planned as a whole, and what follows on live ranges is done anew.
+//!
 //! The passes, in order, each reading what those before it filled:
 //!
 //! | pass | finds |
@@ -48,7 +50,7 @@ mod split;
 mod trim;
 
 use crate::cfg::FlowGraph;
-use crate::code::{Code, Fold};
+use crate::code::{Code, Fold, InstPlan};
 use crate::debug::{self, DebugLocations};
 use crate::ir::{Function, Machine, MachineEnv};
 use crate::output::{Output, Stats};
@@ -60,6 +62,7 @@ use crate::{Error, SlotLayout, limits};
 pub(crate) struct BacktrackingAllocator {
     flow: FlowGraph,
     code: Code,
+    plan: InstPlan,
     fold: Fold,
     points: points::Points,
     live: ranges::LiveRanges,
@@ -95,13 +98,8 @@ impl BacktrackingAllocator {
         self.code.run(func, &machine, &self.flow.graph)?;
         let folded_params = self.fold.run(&mut self.code, &self.flow);
         self.points.run(&self.flow);
-        self.live.run(&mut self.code, &self.flow, &machine);
-        if let Some(value) = self.live.undefined() {
-            return Err(self.code.undefined(value));
-        }
-        self.bundles.run(&self.code, &self.flow, &self.points, &self.live);
+        self.assign_registers(&machine)?;
         let on = assign::Input { code: &self.code, machine: &machine, points: &self.points, live: &self.live };
-        self.assign.run(on, &mut self.bundles)?;
         spill::try_allocating_regs_for_spilled_bundles(on, &mut self.assign, &mut self.bundles);
 
         self.code.prepare(output);
@@ -161,6 +159,37 @@ impl BacktrackingAllocator {
             self.debug.run(func, on, &by, edits.iter().copied(), output);
         }
         Ok(())
+    }
+
+    /// Finds live ranges and bundles, and assigns registers to these. If instructions turn out to be crowded, their operands are fixed to registers
+    /// that suit all of them together, and it is done anew.
+    ///
+    /// An instruction is planned once at most, since nothing is left to be placed there then. That it is crowded depends on its own operands alone, so nearly
+    /// always all that are have been found by the first attempt.
+    fn assign_registers(&mut self, machine: &Machine) -> Result<(), Error> {
+        let values = self.code.values.len();
+        loop {
+            self.live.run(&mut self.code, &self.flow, machine);
+            if let Some(value) = self.live.undefined() {
+                return Err(self.code.undefined(value));
+            }
+            self.bundles.run(&self.code, &self.flow, &self.points, &self.live);
+            let on = assign::Input { code: &self.code, machine, points: &self.points, live: &self.live };
+            self.assign.run(on, &mut self.bundles);
+            let crowded = &mut self.assign.crowded;
+            if crowded.is_empty() {
+                return Ok(());
+            }
+            crowded.sort_by_key(|&(inst, _)| inst);
+            crowded.dedup_by_key(|&mut (inst, _)| inst);
+            for &(inst, class) in crowded.iter() {
+                if !self.code.fix_registers(inst, machine, &mut self.plan) {
+                    return Err(Error::TooManyLiveRegs { inst, class });
+                }
+            }
+            // (Without the second copies that liveness has added.)
+            self.code.values.truncate(values);
+        }
     }
 }
 

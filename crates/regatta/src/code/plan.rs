@@ -16,8 +16,8 @@
 //!
 //! Only the last of these is a choice, and may turn out to be wrong. The planning is a search that goes back to it then.
 
-use super::{Op, REUSED, Value, Want};
-use crate::ir::{Machine, PerClass};
+use super::{Code, InstInfo, Op, REUSED, Value, Want, flag};
+use crate::ir::{Inst, Machine, PerClass};
 use alloc::vec::Vec;
 
 /// How many operands are placed in all, besides each once, before the search is given up.
@@ -59,6 +59,23 @@ struct Search<'a> {
     ops: &'a [Op],
     /// The registers that a value is in, where it had best stay.
     held: &'a dyn Fn(Value) -> u64,
+}
+
+impl Code {
+    /// Plans the registers of `inst`, and fixes its operands to them. False if there is no solution, or all are fixed already.
+    pub(crate) fn fix_registers(&mut self, inst: Inst, machine: &Machine, plan: &mut InstPlan) -> bool {
+        let range = self.op_range(inst);
+        let info = &mut self.insts[inst];
+        let clobbers = &self.clobber_sets[info.clobbers()];
+        let ops = &mut self.ops.as_mut_slice()[range];
+        let is_planned = !ops.iter().any(|op| op.want == Want::Reg);
+        if is_planned || !plan.run(machine, clobbers, ops, &|_| 0) {
+            return false;
+        }
+        ops.copy_from_slice(&plan.planned);
+        *info = InstInfo::new(info.ops, info.clobbers(), info.flags() | flag::FIXED_USE | flag::KILLS);
+        true
+    }
 }
 
 impl InstPlan {
