@@ -1,4 +1,4 @@
-//! Random instructions that have a solution: while operands are added, a register is set aside for each.
+//! Random instructions that have a solution: while operands are added, a register is set aside for each, or for several uses of one value.
 
 use super::{Machine, missing};
 use regatta::fuzzing::Random;
@@ -10,6 +10,24 @@ use regatta::{
 struct Free {
     early: [u64; 3],
     late: [u64; 3],
+    /// For each use that has a register set aside: the operand's number, the value, the register as a bit, and whether the use is late.
+    uses: Vec<(usize, VReg, u64, bool)>,
+}
+
+impl Free {
+    /// The registers set aside for uses of `value` that another one may share.
+    fn shared(&self, value: VReg, pos: OperandPos) -> u64 {
+        let late = self.late[value.class().index()];
+        let of_value = self.uses.iter().filter(|set_aside| set_aside.1 == value);
+        of_value.fold(0, |all, &(_, _, reg, is_late)| {
+            all | if pos == OperandPos::Early || is_late { reg } else { reg & late }
+        })
+    }
+
+    /// The register set aside for an operand.
+    fn of(&self, operand: usize) -> u64 {
+        self.uses.iter().find(|set_aside| set_aside.0 == operand).map_or(0, |set_aside| set_aside.2)
+    }
 }
 
 pub(super) struct Generator<'a> {
@@ -43,7 +61,7 @@ impl<'a> Generator<'a> {
     fn start(&self, kind: InstKind, call: bool) -> (InstData, Free) {
         let all: [u64; 3] = RegClass::ALL.map(|c| self.machine.env.allocatable(c));
         let mut inst = InstData { kind, ..InstData::default() };
-        let mut free = Free { early: all, late: all };
+        let mut free = Free { early: all, late: all, uses: Vec::new() };
         if call || self.random.chance(15) {
             let percent = if call || self.random.chance(40) { 90 } else { 30 };
             for class in RegClass::ALL {
@@ -132,6 +150,9 @@ impl<'a> Generator<'a> {
         if pos == OperandPos::Late {
             choice &= free.late[c];
         }
+        if self.random.chance(50) {
+            choice |= free.shared(value, pos);
+        }
         let drawn = self.random.below(20);
         let constraint = match if fixed && drawn > 4 { 3 } else { drawn } {
             0 | 1 => OperandConstraint::Any,
@@ -140,7 +161,7 @@ impl<'a> Generator<'a> {
                 Some(number) => OperandConstraint::FixedReg(PReg::new(number, class)),
                 None => return,
             },
-            7 => match self.special(class, inst, free) {
+            7 => match self.special(class, inst) {
                 Some(reg) => OperandConstraint::FixedReg(reg),
                 None => return,
             },
@@ -152,24 +173,19 @@ impl<'a> Generator<'a> {
         if pos == OperandPos::Late {
             free.late[c] &= !witness;
         }
+        free.uses.push((inst.operands.len(), value, witness, pos == OperandPos::Late));
         inst.operands.push(Operand::new(value, constraint, OperandKind::Use, pos));
     }
 
-    /// A fixed stack slot or a register that is not the allocator's, the scratch register among them; such an operand may need a register to
-    /// go through.
-    fn special(&mut self, class: RegClass, inst: &InstData, free: &mut Free) -> Option<PReg> {
+    /// A fixed stack slot or a register that is not the allocator's, the scratch register among them.
+    fn special(&mut self, class: RegClass, inst: &InstData) -> Option<PReg> {
         let mut choices: Vec<PReg> =
             self.machine.env.fixed_stack_slots.iter().copied().filter(|r| r.class() == class).collect();
         choices.extend(self.machine.foreign[class.index()]);
         choices.extend(self.machine.env.scratch_by_class[class.index()]);
         let taken = |reg: &PReg| inst.operands.iter().any(|o| o.constraint() == OperandConstraint::FixedReg(*reg));
         choices.retain(|reg| !taken(reg));
-        let both = free.early[class.index()] & free.late[class.index()];
-        let through = self.random.bit_of(both)?;
-        let reg = self.random.pick(&choices)?;
-        free.early[class.index()] &= !(1 << through);
-        free.late[class.index()] &= !(1 << through);
-        Some(reg)
+        self.random.pick(&choices)
     }
 
     fn add_def(&mut self, inst: &mut InstData, free: &mut Free, value: VReg, special: bool) -> bool {
@@ -187,7 +203,7 @@ impl<'a> Generator<'a> {
                 Some(number) => OperandConstraint::FixedReg(PReg::new(number, class)),
                 None => return false,
             },
-            6 if special => match self.special(class, inst, free) {
+            6 if special => match self.special(class, inst) {
                 Some(reg) => OperandConstraint::FixedReg(reg),
                 None => return false,
             },
@@ -232,9 +248,11 @@ impl<'a> Generator<'a> {
                 (free.late[c] & bit != 0).then(|| free.late[c] &= !bit)?;
                 Some(k)
             }
-            OperandConstraint::Reg | OperandConstraint::Any => {
-                // A register for input and definition together, besides the one set aside for the input.
-                let both = self.random.bit_of(free.early[c] & free.late[c])?;
+            constraint @ (OperandConstraint::Reg | OperandConstraint::Any | OperandConstraint::Limit(_)) => {
+                let allowed = if let OperandConstraint::Limit(max) = constraint { below(max) } else { !0 };
+                // A register for input and definition together: the one set aside for the input, or another besides.
+                let both = self.random.bit_of(free.of(k) & free.late[c]);
+                let both = both.or_else(|| self.random.bit_of(free.early[c] & free.late[c] & allowed))?;
                 free.early[c] &= !(1 << both);
                 free.late[c] &= !(1 << both);
                 Some(k)
@@ -249,11 +267,13 @@ impl<'a> Generator<'a> {
             OperandConstraint::Any | OperandConstraint::Stack | OperandConstraint::Reuse(_) => Some(0),
             OperandConstraint::FixedReg(reg) if !self.machine.is_allocatable(reg) => Some(0),
             OperandConstraint::FixedReg(reg) => Some(1 << reg.hw_enc()),
-            OperandConstraint::Limit(max) => {
-                let below = if max >= 64 { !0 } else { (1u64 << max) - 1 };
-                self.random.bit_of(choice & below).map(|n| 1 << n)
-            }
+            OperandConstraint::Limit(max) => self.random.bit_of(choice & below(max)).map(|n| 1 << n),
             OperandConstraint::Reg => self.random.bit_of(choice).map(|n| 1 << n),
         }
     }
+}
+
+/// The registers that a limit leaves.
+fn below(max: usize) -> u64 {
+    if max >= 64 { !0 } else { (1 << max) - 1 }
 }
