@@ -3,9 +3,9 @@
 //! A use asks whether its location holds its value. If the block itself does not tell, the question is what some location held at the
 //! start of the block, and so, for each block before it, what one held at its end. A parameter is asked for by the name of the argument of
 //! the edge that control comes by. A question that has been asked before need not be followed again, so loops come to an end; the
-//! answer is yes unless some way back leads to a place where another value was written, or none. That is the greatest solution of the
-//! equations, which is the right one: each value in a location has got there in finitely many steps, and the last step but these
-//! was a definition on the way that control came.
+//! answer is yes unless some way back leads to where another value was written, or none, or past where an instruction gives that name to
+//! another value. That is the greatest solution of the equations, which is the right one: a value has got into its location in finitely
+//! many steps, the first of which was its definition, on the way that control came.
 //!
 //! Nothing is approximated, and a value that is passed on under a thousand names is asked for by those that are used. The time is
 //! proportional to the questions, each for one location, name, and block; where the location has been left alone for long, they skip the
@@ -44,7 +44,7 @@ struct Definition {
 
 const NO_PARAM: u32 = u32::MAX;
 
-/// No question: the answer is known to be no.
+/// No question in a bucket, or no reason against a question.
 const NONE: u32 = u32::MAX;
 
 /// The questions, and the answers.
