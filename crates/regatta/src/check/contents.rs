@@ -25,7 +25,7 @@ pub(super) struct Contents {
     is_written: Vec<bool>,
     /// What locations held before they were written, in order, for those who look at every point.
     pub(super) journal: Vec<(Loc, Held)>,
-    pub(super) keeps_journal: bool,
+    keeps_journal: bool,
 }
 
 impl Contents {
@@ -40,8 +40,9 @@ impl Contents {
         }
     }
 
-    /// Goes back to the start of a block.
-    pub(super) fn restart(&mut self) {
+    /// Goes back to the start of a block. Is a journal wanted of it?
+    pub(super) fn restart(&mut self, keeps_journal: bool) {
+        self.keeps_journal = keeps_journal;
         for loc in self.written.drain(..) {
             self.held[loc.index()] = Held::AtStart(loc);
             self.is_written[loc.index()] = false;

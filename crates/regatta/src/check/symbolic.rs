@@ -146,7 +146,6 @@ impl<'a, F: Function> Flow<'a, F> {
 
     /// Checks where labelled values are said to be. To be called after [`Flow::run`].
     pub(super) fn check_debug_locations(&mut self, check: &mut DebugCheck<'_, F>) {
-        self.walk.contents.keeps_journal = true;
         for is_answered in [false, true] {
             let mut watch = Watch { check, questions: &mut self.asks.questions, is_answered };
             for &block in &self.blocks {
@@ -194,7 +193,7 @@ impl<'a, F: Function> Walk<'a, F> {
 
     /// Goes from the beginning of the block to its end.
     fn block<O: Observer>(&mut self, block: Block, observer: &mut O) {
-        self.contents.restart();
+        self.contents.restart(O::POINTS);
         let insts = self.func.block_insns(block);
         let mut next_move = self.moves.partition_point(|edit| edit.at < ProgPoint::before(insts.first()));
         for inst in insts.iter() {
