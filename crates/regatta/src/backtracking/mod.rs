@@ -153,7 +153,6 @@ impl BacktrackingAllocator {
                 &self.slots,
                 &self.cleanup.in_memory,
                 &self.edits,
-                &edits,
             );
             let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };
             self.debug.run(func, on, &by, edits.iter().copied(), output);

@@ -220,12 +220,8 @@ impl Edits {
     }
 
     /// Does the register at the start of `block`, behind the edits that lead into it, hold what the forward pass says? Not if a move has been dropped that
-    /// would see to it.
-    pub(crate) fn is_kept_at_start(&self, on: &Input<'_>, block: Block, reg: PReg) -> bool {
-        let (start, there) = (block_start(on, block), Allocation::reg(reg));
-        let first = self.sorted.partition_point(|edit| edit.point() < start);
-        let mut leading_in = self.sorted[first..].iter().take_while(|edit| edit.point() == start && edit.leads_in());
-        let is_led_in = leading_in.any(|edit| edit.to == there);
+    /// would see to it. `is_led_in` says whether one of these edits writes it.
+    pub(crate) fn is_kept_at_start(&self, on: &Input<'_>, block: Block, reg: PReg, is_led_in: bool) -> bool {
         !self.dead.may_be_lost(on.flow, block, reg, is_led_in)
     }
 

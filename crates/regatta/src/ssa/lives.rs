@@ -57,6 +57,8 @@ pub(crate) struct Lives {
     pub(crate) stretches: Vec<Stretch>,
     /// For each value, which of the stretches are its: sorted and disjoint.
     pub(crate) of: Vec<(u32, u32)>,
+    /// The first of the stretches that are hulls.
+    first_hull: u32,
     todo: Vec<(u64, u32)>,
     blocks: TypedVec<Block, InMemory>,
     /// Reads that no other follows, sorted: the block's index in the order, the value's bit, the position.
@@ -113,12 +115,19 @@ impl Lives {
             }
         }
         self.todo = todo;
+        self.first_hull = self.stretches.len() as u32;
         for (life, of) in lives.iter().zip(&mut self.of) {
             if of.0 == of.1 || (of.1 - of.0) as usize > MAX_STRETCHES {
                 *of = (self.stretches.len() as u32, self.stretches.len() as u32 + 1);
                 self.stretches.push(life.hull);
             }
         }
+    }
+
+    /// The stretches of value number `value`, and whether they are exact: else they are its hull.
+    pub(crate) fn of(&self, value: usize) -> (&[Stretch], bool) {
+        let (start, end) = self.of[value];
+        (&self.stretches[start as usize..end as usize], start < self.first_hull)
     }
 
     fn list(&mut self, stretches: impl IntoIterator<Item = Stretch>) -> (u32, u32) {

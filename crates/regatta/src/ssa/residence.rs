@@ -1,14 +1,14 @@
 //! Where values are at the start of each block, for debug locations: in the registers that the forward pass recorded,
-//! and in the slots of those values whose store, or whose stores together, dominate the block and whose life in memory it lies in.
+//! and in their slots for as long as they live in memory. Where that is known but roughly, or there are several stores, only in blocks that a store dominates.
 
 use super::edits::{Decisions, Edits};
 use super::forward::{Input, Memory};
 use super::stores::StorePlace;
 use crate::code::Value;
-use crate::debug::Residence;
+use crate::debug::{Residence, Stay};
 use crate::ir::{Block, PReg};
 use crate::output::Allocation;
-use crate::slots::Slots;
+use crate::slots::{Slots, Stretch};
 use alloc::vec::Vec;
 
 /// The answers, made for one function.
@@ -17,7 +17,7 @@ pub(crate) struct Residents<'a> {
     by: &'a Decisions<'a>,
     slots: &'a Slots,
     edits: &'a Edits,
-    /// Blocks from which on a value is in its slot; with `true`, from their very start.
+    /// Blocks from which on a value is in its slot; with `true`, from their very start. Sorted.
     stored: Vec<(Value, Block, bool)>,
 }
 
@@ -51,25 +51,51 @@ impl<'a> Residents<'a> {
         }
         Self { on, by, slots, edits, stored }
     }
+
+    /// The blocks in which a value is stored.
+    fn stored(&self, value: Value) -> &[(Value, Block, bool)] {
+        let first = self.stored.partition_point(|stored| stored.0 < value);
+        let count = self.stored[first..].partition_point(|stored| stored.0 == value);
+        &self.stored[first..first + count]
+    }
 }
 
 impl Residence for Residents<'_> {
-    fn at_start(&self, block: Block, _: impl Iterator<Item = Value>, put: &mut impl FnMut(Value, PReg)) {
-        let there = self.by.forward.at_entry(block).iter();
-        let kept = there.filter(|at| self.edits.is_kept_at_start(self.on, block, at.reg));
-        kept.for_each(|at| put(at.value, at.reg));
+    fn start(&self, block: Block) -> u32 {
+        self.on.flow.start(block)
     }
 
-    fn is_in_slot_at_start(&self, block: Block, value: Value) -> bool {
-        let Self { on, by, .. } = self;
-        if by.forward.spills[value].memory == Memory::Never || !by.sets.is_needed_at(value, on.flow.start(block)) {
-            return false;
+    fn stays(&self, value: Value, tell: &mut impl FnMut(Stay)) {
+        let Some(place) = self.slot(value) else { return };
+        let (stretches, is_exact) = self.by.sets.life(value);
+        let stay = |stretch| Stay { stretch, place, behind: Block::invalid(), from_start: true };
+        if is_exact && let &[(_, block, from_start)] = self.stored(value) {
+            // Such a life begins at the position of the store. If that is the start of a block, the value is in memory only behind it.
+            let not_yet = if from_start { u32::MAX } else { self.on.flow.start(block) };
+            for &Stretch { from, to } in stretches {
+                let from = if from == not_yet { from + 1 } else { from };
+                if from <= to {
+                    tell(stay(Stretch { from, to }));
+                }
+            }
+            return;
         }
-        let first = self.stored.partition_point(|stored| stored.0 < value);
-        self.stored[first..]
-            .iter()
-            .take_while(|stored| stored.0 == value)
-            .any(|&(_, at, from_start)| if at == block { from_start } else { on.flow.dominators.dominates(at, block) })
+        // Once for blocks that several stores dominate, one after the other.
+        let dominators = &self.on.flow.dominators;
+        let mut stored: Vec<_> = self.stored(value).iter().map(|stored| (stored.1, stored.2)).collect();
+        stored.sort_unstable_by_key(|&(block, from_start)| (dominators.places(block).start, !from_start));
+        stored.dedup_by(|next, last| dominators.dominates(last.0, next.0));
+        for (behind, from_start) in stored {
+            stretches.iter().for_each(|&stretch| tell(Stay { behind, from_start, ..stay(stretch) }));
+        }
+    }
+
+    fn in_registers(&self, block: Block, tell: &mut impl FnMut(Value, PReg)) {
+        self.by.forward.at_entry(block).iter().for_each(|at| tell(at.value, at.reg));
+    }
+
+    fn is_kept(&self, block: Block, reg: PReg, is_led_in: bool) -> bool {
+        self.edits.is_kept_at_start(self.on, block, reg, is_led_in)
     }
 
     fn slot(&self, value: Value) -> Option<Allocation> {

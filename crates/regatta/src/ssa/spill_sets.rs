@@ -167,10 +167,14 @@ impl SpillSets {
 
     /// Is the slot of a value its own at position `pos`?
     pub(crate) fn is_needed_at(&self, value: Value, pos: u32) -> bool {
-        let (start, end) = self.lives.of[self.set_of[value].index()];
-        let stretches = &self.lives.stretches[start as usize..end as usize];
+        let (stretches, _) = self.life(value);
         let next = stretches.partition_point(|stretch| stretch.to < pos);
         stretches.get(next).is_some_and(|stretch| stretch.from <= pos)
+    }
+
+    /// The stretches of positions at which a value's slot is its own, and whether the value is in it at all of these.
+    pub(crate) fn life(&self, value: Value) -> (&[Stretch], bool) {
+        self.lives.of(self.set_of[value].index())
     }
 
     /// Merges the sets of parameters in memory with those of their arguments, where they can share.

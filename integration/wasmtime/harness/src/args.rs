@@ -42,6 +42,9 @@ pub(crate) struct Compiling {
     /// Have Cranelift prove every allocation right, with the checker of its allocator; takes long
     #[arg(long)]
     pub(crate) check: bool,
+    /// Make debug info, for which Cranelift asks its allocator where variables are
+    #[arg(long)]
+    pub(crate) debug_info: bool,
     /// Compile again and again until so many milliseconds are over, and take the fastest
     #[arg(long = "for", value_name = "MS", default_value_t = 0)]
     pub(crate) repeat_for: u64,
@@ -196,6 +199,9 @@ pub(crate) struct CaptureArgs {
     /// The machine to compile for: x86_64, aarch64, s390x, riscv64 or a triple; without it, this machine
     #[arg(long, value_name = "TARGET")]
     pub(crate) target: Option<Target>,
+    /// With the variables that debug info is made for
+    #[arg(long)]
+    pub(crate) debug_info: bool,
     /// Where to write the functions: a corpus if the name ends in `.raf.zst`, else text
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,

@@ -29,8 +29,13 @@ pub(crate) fn run(args: &CaptureArgs, recorder: Option<&dyn Recorder>) -> Result
     };
     let name = || args.file.display().to_string();
     let bytes = std::fs::read(&args.file).with_context(name)?;
-    let setup =
-        Setup { target: args.target.clone(), algorithm: Algorithm::Backtracking, check: false, valgrind: false };
+    let setup = Setup {
+        target: args.target.clone(),
+        algorithm: Algorithm::Backtracking,
+        check: false,
+        debug_info: args.debug_info,
+        valgrind: false,
+    };
     let engine = setup.engine()?;
     recorder.clear();
     engine.precompile_module(&bytes).with_context(name)?;

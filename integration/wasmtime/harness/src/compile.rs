@@ -44,8 +44,8 @@ pub(crate) fn run(args: &CompileArgs) -> Result<Answer> {
     let mut all = Vec::new();
     for file in &args.files {
         for target in &targets {
-            let Compiling { algorithm, check, repeat_for } = args.compiling;
-            let setup = Setup { target: target.clone(), algorithm, check, valgrind: args.valgrind };
+            let Compiling { algorithm, check, debug_info, repeat_for } = args.compiling;
+            let setup = Setup { target: target.clone(), algorithm, check, debug_info, valgrind: args.valgrind };
             all.push(measure(file, &setup, Duration::from_millis(repeat_for), args.image.as_deref())?);
         }
     }
@@ -132,6 +132,7 @@ mod tests {
                 target: target.map(|t| t.parse().expect("a target")),
                 algorithm: Algorithm::Backtracking,
                 check: true,
+                debug_info: false,
                 valgrind: false,
             };
             let engine = setup.engine().expect("an engine");

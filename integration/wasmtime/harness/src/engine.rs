@@ -12,6 +12,8 @@ pub(crate) struct Setup {
     pub(crate) algorithm: Algorithm,
     /// Shall Cranelift check every allocation?
     pub(crate) check: bool,
+    /// Is there to be debug info? Cranelift then asks its allocator where the program's variables are.
+    pub(crate) debug_info: bool,
     /// Shall it do without what Valgrind does not know?
     pub(crate) valgrind: bool,
 }
@@ -28,6 +30,7 @@ impl Setup {
                 Algorithm::Backtracking => RegallocAlgorithm::Backtracking,
                 Algorithm::SinglePass => RegallocAlgorithm::SinglePass,
             })
+            .debug_info(self.debug_info)
             .wasm_exceptions(true)
             .wasm_function_references(true)
             .wasm_gc(true);
