@@ -29,13 +29,12 @@ use crate::code::{Code, Fold, Value};
 use crate::ir::{Block, Function, Inst, Machine, PReg};
 use crate::output::{Allocation, Output, ProgPoint};
 use crate::slots::{SlotShape, Stretch};
-use core::iter::Peekable;
 use core::ops::Range;
 use events::Events;
 use requests::Requests;
 use runs::Runs;
 use tracks::Tracks;
-use walk::Walk;
+use walk::{Edits, Walk};
 
 /// What the pass reads.
 #[derive(Clone, Copy)]
@@ -107,7 +106,7 @@ impl DebugLocations {
         self.tracks.start(on, &self.requests.list, |value| by.slot(value));
         self.list_events(on, by);
         self.walk.start(on);
-        self.walk_blocks(on, by, &mut edits.peekable(), output);
+        self.walk_blocks(on, by, &mut Edits::new(edits), output);
         self.requests.answer(on, &self.runs, &self.tracks, &mut output.debug_locations);
     }
 
@@ -145,7 +144,7 @@ impl DebugLocations {
         &mut self,
         on: Input<'_>,
         by: &impl Residence,
-        edits: &mut Peekable<impl Iterator<Item = EditAt>>,
+        edits: &mut Edits<impl Iterator<Item = EditAt>>,
         output: &Output,
     ) {
         let Self { requests, tracks, events, walk, .. } = self;

@@ -124,7 +124,14 @@ impl Tracks {
 
     /// Says where the values are, from `point` on, that have moved: where they were, if they still are there; else a register comes before
     /// the slot.
+    #[inline]
     pub(super) fn settle_changed(&mut self, point: ProgPoint) {
+        if !self.changed.is_empty() {
+            self.settle(point);
+        }
+    }
+
+    fn settle(&mut self, point: ProgPoint) {
         while let Some(wanted) = self.changed.pop() {
             let track = &self.of[wanted];
             let stays = match track.place.as_reg() {

@@ -4,11 +4,10 @@ use super::events::Event;
 use super::in_slots::InSlots;
 use super::tracks::{Tracks, Wanted};
 use super::{EditAt, Input, Residence};
-use crate::code::{OpIndex, Want};
+use crate::code::{OpIndex, Want, flag};
 use crate::ir::{Block, Inst, PReg, PerClass, RegClass};
 use crate::output::{Allocation, Output, ProgPoint};
 use alloc::vec::Vec;
-use core::iter::Peekable;
 use core::ops::Range;
 
 /// What is where, as the code is walked.
@@ -27,6 +26,29 @@ pub(super) struct Walk {
     led_in: PerClass<u64>,
     kept: PerClass<u64>,
 }
+
+/// The edits that are still ahead.
+pub(super) struct Edits<I> {
+    next: EditAt,
+    rest: I,
+}
+
+impl<I: Iterator<Item = EditAt>> Edits<I> {
+    pub(super) fn new(edits: I) -> Self {
+        let mut edits = Self { next: NO_EDIT, rest: edits };
+        edits.pass();
+        edits
+    }
+
+    /// The next one, which is ahead no more.
+    #[inline]
+    fn pass(&mut self) -> EditAt {
+        core::mem::replace(&mut self.next, self.rest.next().unwrap_or(NO_EDIT))
+    }
+}
+
+/// What comes behind the last edit: one that is nowhere in the code.
+const NO_EDIT: EditAt = (ProgPoint::invalid(), false, Allocation::none(), Allocation::none());
 
 impl Walk {
     /// Begins with a function.
@@ -69,12 +91,15 @@ impl Walk {
         by: &impl Residence,
         tracks: &mut Tracks,
         block: Block,
-        edits: &mut Peekable<impl Iterator<Item = EditAt>>,
+        edits: &mut Edits<impl Iterator<Item = EditAt>>,
     ) {
         let start = ProgPoint::before(on.flow.graph.first(block));
-        while edits.next_if(|edit| edit.0 < start).is_some() {}
+        while edits.next.0 < start {
+            edits.pass();
+        }
         (self.led_in, self.kept) = Default::default();
-        while let Some((_, _, _, to)) = edits.next_if(|edit| edit.0 == start && edit.1) {
+        while edits.next.0 == start && edits.next.1 {
+            let (_, _, _, to) = edits.pass();
             if let Some(reg) = to.as_reg() {
                 let (class, bit) = place_of(reg);
                 self.led_in[class] |= bit;
@@ -116,14 +141,16 @@ impl Walk {
         on: Input<'_>,
         tracks: &mut Tracks,
         insts: Range<Inst>,
-        edits: &mut Peekable<impl Iterator<Item = EditAt>>,
+        edits: &mut Edits<impl Iterator<Item = EditAt>>,
         output: &Output,
     ) {
         for inst in (insts.start.0..insts.end.0).map(Inst) {
             self.follow_edits(on, tracks, ProgPoint::before(inst), edits);
             self.find_uses(on, tracks, inst, output);
             tracks.settle_changed(ProgPoint::before(inst));
-            self.execute(on, tracks, inst, output);
+            if on.code.insts[inst].flags() & (flag::DEFINES | flag::UNCOMMON | flag::KILLS) != 0 {
+                self.execute(on, tracks, inst, output);
+            }
             self.follow_edits(on, tracks, ProgPoint::after(inst), edits);
             tracks.settle_changed(ProgPoint::after(inst));
         }
@@ -144,14 +171,16 @@ impl Walk {
     }
 
     /// Follows the edits up to `point`.
+    #[inline]
     fn follow_edits(
         &mut self,
         on: Input<'_>,
         tracks: &mut Tracks,
         point: ProgPoint,
-        edits: &mut Peekable<impl Iterator<Item = EditAt>>,
+        edits: &mut Edits<impl Iterator<Item = EditAt>>,
     ) {
-        while let Some((_, leads_in, from, to)) = edits.next_if(|edit| edit.0 <= point) {
+        while edits.next.0 <= point {
+            let (_, leads_in, from, to) = edits.pass();
             if !leads_in {
                 let class = from.as_reg().or(to.as_reg()).map_or(RegClass::Int, PReg::class);
                 let value = self.held_in(on, from, class);
