@@ -7,7 +7,7 @@ use crate::live::DEAD;
 use core::hint::select_unpredictable;
 
 /// Blocks executed at most so often count as cold: one save of a register weighs as much as many moves there.
-const COLD: f32 = 10.0;
+pub(super) const COLD: f32 = 10.0;
 
 /// How many times as far away the next use of a value seems that is in memory already. Evicting it costs no store, and keeps another
 /// value out of memory, which saves that one's store and slot. Over the corpus, twice gives a cost of 0.427 rather than 0.430, slots
@@ -294,7 +294,7 @@ impl Forward {
     }
 
     /// The position of the next call in the block, from this instruction on; [`DEAD`] if there is none.
-    fn next_call(&mut self, on: &Input<'_>) -> u32 {
+    pub(super) fn next_call(&mut self, on: &Input<'_>) -> u32 {
         let (from, end) = self.call_ahead;
         if self.inst < from || self.inst >= end {
             let end = on.flow.graph.end(self.block);

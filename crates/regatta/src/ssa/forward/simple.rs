@@ -123,6 +123,11 @@ impl Forward {
                 avoid |= if others & self.used_or_cheap(on, class) != 0 { crossing } else { 0 };
             }
             let reg = self.take(on, among, op.value, hint, avoid, 0).ok_or(on.code.values[op.value].class)?;
+            let reg = if self.is_new_and_dear(on, class, reg) {
+                self.vacate(on, op, among, read[class] | defined[class]).unwrap_or(reg)
+            } else {
+                reg
+            };
             defined[class] |= bit(reg);
             self.define(*op, class, reg, place);
         }
