@@ -1,19 +1,22 @@
-//! `regatta frames`: the layouts of the frame side by side, with the fewest words that any layout needs.
+//! `regatta frames`: the layouts of the frame side by side, with the fewest words that any layout, and any allocation,
+//! needs.
 
 use crate::args::FramesArgs;
 use crate::table::{self, short};
-use crate::{Answer, input, live_slots, progress};
+use crate::{Answer, forced, input, live_slots, progress};
 use anyhow::{Result, anyhow};
 use regatta::{Algorithm, Context, Options, Problem, SlotLayout};
 use regatta_compare::ra2;
 use std::path::Path;
 use std::time::Instant;
 
-const HEADER: [&str; 9] = ["", "ion", "probed", "packed", "at once", "over", "time", "thorough: packed", "over"];
+const HEADER: [&str; 10] =
+    ["", "forced", "ion", "probed", "packed", "at once", "over", "time", "thorough: packed", "over"];
 
 /// Sums over the functions of a file.
 #[derive(Debug, Default)]
 struct Sums {
+    forced: u64,
     ion: u64,
     probed: Frame,
     packed: Frame,
@@ -36,6 +39,7 @@ impl Sums {
         let (old, new) = (SlotLayout::Probed, SlotLayout::Packed);
         let ion = ra2::run(problem, ra2::Algorithm::Ion).map_err(|error| anyhow!("regalloc2: {error:?}"))?;
         Ok(Self {
+            forced: forced::words(problem),
             ion: ion.num_spillslots as u64,
             probed: Frame::new(problem, &options(Algorithm::Backtracking, old), probed, reps)?,
             packed: Frame::new(problem, &options(Algorithm::Backtracking, new), packed, reps)?,
@@ -44,6 +48,7 @@ impl Sums {
     }
 
     fn add(&mut self, other: &Self) {
+        self.forced += other.forced;
         self.ion += other.ion;
         self.probed.add(&other.probed);
         self.packed.add(&other.packed);
@@ -92,17 +97,18 @@ pub(crate) fn run(args: &FramesArgs) -> Result<Answer> {
         }
     }
     table::add(&mut table, row("all".to_owned(), &all));
-    let legend = "Words of spill slots. probed, packed: of the backtracking allocator. at once: needed at one point.\n\
+    let legend = "Words of spill slots. forced: without which no allocation can be. probed, packed: of the backtracking allocator. at once: needed at one point.\n\
                   over: how far packed is above that. time: of packed, over that of probed.\n";
     input::print(&(table.trim_fmt() + "\n\n" + legend))?;
     Ok(answer)
 }
 
-fn row(name: String, sums: &Sums) -> [String; 9] {
+fn row(name: String, sums: &Sums) -> [String; 10] {
     let count = |n: u64| short(n as f64);
     let time = sums.packed.seconds / sums.probed.seconds;
     [
         name,
+        count(sums.forced),
         count(sums.ion),
         count(sums.probed.words),
         count(sums.packed.words),

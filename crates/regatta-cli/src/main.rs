@@ -11,6 +11,7 @@ mod bench;
 mod check;
 mod convert;
 mod cost;
+mod forced;
 mod frames;
 mod generate;
 mod input;

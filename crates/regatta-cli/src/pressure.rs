@@ -58,7 +58,7 @@ impl Live<'_> {
 }
 
 /// For each block, the values defined elsewhere that it or a block behind it reads.
-fn live_in(func: &Func) -> Vec<Vec<VReg>> {
+pub(crate) fn live_in(func: &Func) -> Vec<Vec<VReg>> {
     let mut def_block = vec![None; func.num_vregs];
     // Every value with the blocks that read it, and where those of each value begin.
     let mut uses: Vec<(VReg, Block)> = Vec::new();

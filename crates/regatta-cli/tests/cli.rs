@@ -167,8 +167,8 @@ fn layouts_of_frames_are_compared_with_what_is_needed_at_once() {
     let line = out.lines().find(|line| line.starts_with(" bz2") || line.starts_with("bz2")).expect("a line a file");
     let cells: Vec<&str> = line.split_whitespace().collect();
     let words = |cell: usize| cells[cell].parse::<u32>().expect("a number");
-    let (probed, packed, at_once) = (words(2), words(3), words(4));
-    assert!(at_once <= packed && packed < probed, "{out}");
+    let (forced, probed, packed, at_once) = (words(1), words(3), words(4), words(5));
+    assert!(0 < forced && forced <= at_once && at_once <= packed && packed < probed, "{out}");
 }
 
 #[test]
