@@ -56,6 +56,7 @@ use crate::ir::{Function, Machine, MachineEnv};
 use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
 use crate::{Error, SlotLayout, limits};
+use alloc::boxed::Box;
 
 /// The allocator: its passes, with their storage.
 #[derive(Debug, Default)]
@@ -75,7 +76,8 @@ pub(crate) struct BacktrackingAllocator {
     slots: Slots,
     probing: spill::SpillStage,
     edits: edits::Edits,
-    debug: DebugLocations,
+    /// (Few functions have labels.)
+    debug: Option<Box<DebugLocations>>,
 }
 
 impl BacktrackingAllocator {
@@ -155,7 +157,7 @@ impl BacktrackingAllocator {
                 &self.edits,
             );
             let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };
-            self.debug.run(func, on, &by, edits.iter().copied(), output);
+            self.debug.get_or_insert_default().run(func, on, &by, edits.iter().copied(), output);
         }
         Ok(())
     }

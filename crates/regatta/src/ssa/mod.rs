@@ -40,6 +40,7 @@ use crate::live::{LookAhead, LoopLiveness, NextUses};
 use crate::output::{Output, Stats};
 use crate::slots::{SlotShape, Slots};
 use crate::{Error, FrequencyModel};
+use alloc::boxed::Box;
 use forward::Input;
 
 /// How often the thorough setting allocates a loop nest again.
@@ -68,7 +69,8 @@ pub(crate) struct SsaAllocator {
     sets: spill_sets::SpillSets,
     slots: Slots,
     edits: edits::Edits,
-    debug: DebugLocations,
+    /// (Few functions have labels.)
+    debug: Option<Box<DebugLocations>>,
 }
 
 impl SsaAllocator {
@@ -151,7 +153,7 @@ impl SsaAllocator {
         if !func.debug_value_labels().is_empty() {
             let on = debug::Input { code: &self.code, flow: &self.flow, machine: &machine, fold: &self.fold, shape };
             let by = residence::Residents::new(&input, &by, &self.slots, &self.edits);
-            self.debug.run(func, on, &by, self.edits.in_order(), output);
+            self.debug.get_or_insert_default().run(func, on, &by, self.edits.in_order(), output);
         }
         Ok(())
     }
