@@ -1,19 +1,19 @@
 //! Where labelled values are, for a debugger.
 //!
-//! When all edits are known, the code is walked once more in its own order, and followed is which of the wanted values is in which register
-//! and slot ([`walk`]). Within a block, edits copy, instructions overwrite, define, and show by what they read. At the start of a block, the allocator tells
-//! ([`Residence`]): which registers hold what there, and over which stretches of its own order a value stays in its slot. A stretch
-//! becomes runs of blocks in the code's order ([`runs`]), which begin and end at some block each ([`events`]), so that a value which stays where it is costs nothing in the blocks between. A
-//! value keeps the location that it was last reported in for as long as that holds it, which is often beyond its last use; else a register comes before
-//! the slot.
+//! When all edits are known, the code is walked once more in its own order, and it is followed which of the wanted values is in which register
+//! and slot ([`walk`]). Within a block, edits copy, instructions overwrite, define, and show by what they read. At the start of a block, the
+//! allocator tells ([`Residence`]): which registers hold what there, and over which stretches of its own order a value stays in its slot. A
+//! stretch becomes runs of blocks in the code's order ([`runs`]), each of which begins and ends at some block ([`events`]), so that a value which
+//! stays where it is costs nothing in the blocks between. A value keeps the location that it was last reported in for as long as that holds it,
+//! which is often beyond its last use; else a register comes before the slot.
 //!
 //! What comes of it is a list of stretches of the code for each value, with the place ([`tracks`]). They answer the requests
 //! ([`requests`]), of which there may be many for one value.
 //!
 //! A location is reported from the point behind whose edits it holds the value, as [`crate::check`] sees it.
 //!
-//! Cost: nothing without labels. With labels, linear in the code from the first point that is asked for to the last, without blocks between that nobody asks
-//! for; in what registers hold at blocks' starts; in stretches, times the runs of blocks in each, sorted; and in the answers, sorted.
+//! Cost: nothing without labels. With labels, linear in the code of the blocks that are asked for, in what registers hold at their starts, in
+//! stretches times the runs of blocks in each, and in requests and answers, which are sorted.
 
 mod events;
 mod in_slots;

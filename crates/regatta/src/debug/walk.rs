@@ -1,4 +1,4 @@
-//! Following the code: which wanted value is in which register and slot.
+//! Following the code: which wanted value is in which register and slot. See [`super`].
 
 use super::events::Event;
 use super::in_slots::InSlots;
