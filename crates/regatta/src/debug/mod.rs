@@ -121,13 +121,12 @@ impl DebugLocations {
                 let first = order.partition_point(|&block| by.start(block) < stretch.from) as u32;
                 let within = order[first as usize..].partition_point(|&block| by.start(block) <= stretch.to) as u32;
                 let mut add = |blocks: Range<u32>| {
-                    let (from, to) = (blocks.start.max(track.asked.start), blocks.end.min(track.asked.end));
-                    if from < to {
-                        events.add(value, place, from..to);
+                    if !blocks.is_empty() {
+                        events.add(value, place, blocks);
                     }
                 };
                 let except = if behind.is_valid() && !from_start { runs.in_code(behind) } else { u32::MAX };
-                runs.of_order(on.flow, first..first + within, behind, |blocks| {
+                runs.of_order_among(on, first..first + within, behind, &track.asked, |blocks| {
                     if blocks.contains(&except) {
                         add(blocks.start..except);
                         add(except + 1..blocks.end);

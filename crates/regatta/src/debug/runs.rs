@@ -83,6 +83,35 @@ impl Runs {
         pieces.end(&mut tell);
     }
 
+    /// Tells of the same, but only of those whose indices in the code are in `asked`.
+    pub(super) fn of_order_among(
+        &self,
+        on: Input<'_>,
+        order: Range<u32>,
+        behind: Block,
+        asked: &Range<u32>,
+        mut tell: impl FnMut(Range<u32>),
+    ) {
+        if asked.len() < order.len() {
+            let mut pieces = Pieces::default();
+            for (&block, index) in
+                on.code.by_code_order()[asked.start as usize..asked.end as usize].iter().zip(asked.start..)
+            {
+                let is_behind = behind.is_invalid() || on.flow.dominators.dominates(behind, block);
+                if is_behind && order.contains(&on.flow.order.position(block)) {
+                    pieces.add(index..index + 1, &mut tell);
+                }
+            }
+            return pieces.end(&mut tell);
+        }
+        self.of_order(on.flow, order, behind, |blocks| {
+            let (from, to) = (blocks.start.max(asked.start), blocks.end.min(asked.end));
+            if from < to {
+                tell(from..to);
+            }
+        });
+    }
+
     /// Tells of the blocks with the indices `wanted` in the code that `behind` dominates, in order.
     pub(super) fn dominated(
         &self,
@@ -148,6 +177,8 @@ impl Pieces {
     fn add(&mut self, piece: Range<u32>, tell: &mut impl FnMut(Range<u32>)) {
         if piece.start == self.0.end {
             self.0.end = piece.end;
+        } else if piece.end == self.0.start {
+            self.0.start = piece.start;
         } else {
             self.end(tell);
             self.0 = piece;

@@ -69,8 +69,11 @@ impl Residence for Residents<'_> {
         let Some(place) = self.slot(value) else { return };
         let (stretches, is_exact) = self.by.sets.life(value);
         let stay = |stretch| Stay { stretch, place, behind: Block::invalid(), from_start: true };
-        if is_exact && let &[(_, block, from_start)] = self.stored(value) {
-            // Such a life begins at the position of the store. If that is the start of a block, the value is in memory only behind it.
+        if is_exact
+            && let &[(_, block, from_start)] = self.stored(value)
+            && self.by.stores.starts[value].block == block
+        {
+            // The life begins in the store's block, at its position or before. If that is the start of a block, the value is in memory only behind it.
             let not_yet = if from_start { u32::MAX } else { self.on.flow.start(block) };
             for &Stretch { from, to } in stretches {
                 let from = if from == not_yet { from + 1 } else { from };
@@ -86,7 +89,10 @@ impl Residence for Residents<'_> {
         stored.sort_unstable_by_key(|&(block, from_start)| (dominators.places(block).start, !from_start));
         stored.dedup_by(|next, last| dominators.dominates(last.0, next.0));
         for (behind, from_start) in stored {
-            stretches.iter().for_each(|&stretch| tell(Stay { behind, from_start, ..stay(stretch) }));
+            let first = self.on.flow.start(behind);
+            for &Stretch { from, to } in stretches.iter().filter(|stretch| stretch.to >= first) {
+                tell(Stay { behind, from_start, ..stay(Stretch { from: from.max(first), to }) });
+            }
         }
     }
 

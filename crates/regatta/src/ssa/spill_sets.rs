@@ -172,7 +172,7 @@ impl SpillSets {
         stretches.get(next).is_some_and(|stretch| stretch.from <= pos)
     }
 
-    /// The stretches of positions at which a value's slot is its own, and whether the value is in it at all of these.
+    /// The stretches of positions at which a value's slot is its own, and whether the value is in it at all of these, from the first store on.
     pub(crate) fn life(&self, value: Value) -> (&[Stretch], bool) {
         self.lives.of(self.set_of[value].index())
     }

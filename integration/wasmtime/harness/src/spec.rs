@@ -136,7 +136,13 @@ mod tests {
 
     #[test]
     fn a_script_that_is_wrong_fails() {
-        let setup = Setup { target: None, algorithm: Algorithm::Backtracking, check: false, debug_info: false, valgrind: false };
+        let setup = Setup {
+            target: None,
+            algorithm: Algorithm::Backtracking,
+            check: false,
+            debug_info: false,
+            valgrind: false,
+        };
         let engine = engine(&setup, true).expect("an engine");
         let module = r#"(module (func (export "f") (result i32) (i32.const 1)))"#;
         let right = format!(r#"{module} (assert_return (invoke "f") (i32.const 1))"#);

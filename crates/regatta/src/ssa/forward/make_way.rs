@@ -145,7 +145,8 @@ impl Forward {
         for reg in Bits(in_use) {
             let there = self.regs.value(class, reg);
             if there != value && self.status[there].held == bit(reg) && self.dies_before_call(on, there) {
-                let to = self.pick(on, free, there, NO_REG, 0);
+                let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
+                let to = self.pick(on, free, there, on.next_uses.wish(there), avoid);
                 self.send(on, class, reg, to);
                 return Some(reg);
             }
@@ -162,7 +163,8 @@ impl Forward {
             return false;
         }
         for _ in 0..USES {
-            if next > call || next >= on.flow.end(self.block) {
+            // (What is live into the block only by way of what is cut off its list may still have its next use from elsewhere.)
+            if next < self.pos || next > call || next >= on.flow.end(self.block) {
                 return false;
             }
             let ops = on.code.op_range(Inst(first + (next - start)));
