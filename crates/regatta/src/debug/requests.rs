@@ -15,8 +15,8 @@ use core::ops::Range;
 pub(super) struct Request {
     pub(super) value: Value,
     behind: Block,
-    pub(super) from: ProgPoint,
-    pub(super) to: ProgPoint,
+    from: ProgPoint,
+    to: ProgPoint,
     label: u32,
     number: u32,
     /// The blocks that these points are in, by their indices in the code.

@@ -65,13 +65,7 @@ impl Runs {
 
     /// Tells of the blocks `order`, by their indices in the allocator's order, as ranges of indices in the code; only of those that `behind`
     /// dominates, if that is valid.
-    pub(super) fn of_order(
-        &self,
-        flow: &FlowGraph,
-        order: Range<u32>,
-        behind: Block,
-        mut tell: impl FnMut(Range<u32>),
-    ) {
+    fn of_order(&self, flow: &FlowGraph, order: Range<u32>, behind: Block, mut tell: impl FnMut(Range<u32>)) {
         let from = self.runs.partition_point(|run| run.first + run.len <= order.start);
         let mut pieces = Pieces::default();
         for run in self.runs[from..].iter().take_while(|run| run.first < order.end) {

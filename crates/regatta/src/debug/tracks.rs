@@ -4,7 +4,7 @@ use super::Input;
 use super::requests::Request;
 use crate::code::Value;
 use crate::ir::entity::{TypedVec, entity};
-use crate::ir::{PReg, PerClass};
+use crate::ir::{PReg, PerClass, RegClass};
 use crate::output::{Allocation, ProgPoint};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -18,8 +18,7 @@ entity! {
 #[derive(Clone, Debug)]
 pub(super) struct Track {
     pub(super) value: Value,
-    /// Its class, as an index.
-    pub(super) class: usize,
+    pub(super) class: RegClass,
     /// All blocks that it is asked for in are among these, by their indices in the code.
     pub(super) asked: Range<u32>,
     /// Its own slot, if it ever has one.
@@ -77,7 +76,7 @@ impl Tracks {
             self.wanted[value] = self.of.push(Track {
                 value,
                 asked: start..end,
-                class: on.code.values[value].class.index(),
+                class: on.code.values[value].class,
                 slot: slot(value).unwrap_or_default(),
                 in_slot: false,
                 stays_in_slot: false,
@@ -142,9 +141,9 @@ impl Tracks {
                 continue;
             }
             // (Registers that are not ours hold nothing for long.)
-            let regs = track.regs & self.ours[track.class];
+            let regs = track.regs & self.ours[track.class.index()];
             let place = if regs != 0 {
-                Allocation::reg(PReg::from_index(track.class << 6 | regs.trailing_zeros() as usize))
+                Allocation::reg(PReg::new(regs.trailing_zeros() as usize, track.class))
             } else if track.in_slot {
                 track.slot
             } else {

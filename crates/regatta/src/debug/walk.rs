@@ -4,8 +4,8 @@ use super::events::Event;
 use super::in_slots::InSlots;
 use super::tracks::{Tracks, Wanted};
 use super::{EditAt, Input, Residence};
-use crate::code::{OpIndex, Want, flag};
-use crate::ir::{Block, Inst, PReg, PerClass, RegClass};
+use crate::code::{OpIndex, flag};
+use crate::ir::{Block, Inst, PReg, PRegSet, PRegSetIter, PerClass, RegClass};
 use crate::output::{Allocation, Output, ProgPoint};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -74,7 +74,7 @@ impl Walk {
             }
             return;
         }
-        let Some(words) = words(on, place, RegClass::ALL[tracks.of[value].class]) else { return };
+        let Some(words) = words(on, place, tracks.of[value].class) else { return };
         if begins {
             self.in_slots.put(value, place, words, false);
         } else {
@@ -198,8 +198,7 @@ impl Walk {
         for index in on.code.op_range(inst) {
             let op = &on.code.ops[OpIndex::new(index)];
             // (Of two values that are one, it is the first that is followed.)
-            if op.want != Want::Ignored
-                && op.is_use()
+            if op.is_use()
                 && let Some(value) = tracks.wanted(op.value)
                 && self.held_in(on, output.allocs[index], RegClass::ALL[op.class()]).is_none()
             {
@@ -255,7 +254,7 @@ impl Walk {
         let track = &tracks.of[value];
         if let Some(reg) = place.as_reg() {
             self.fill(tracks, reg, value);
-        } else if let Some(words) = words(on, place, RegClass::ALL[track.class]) {
+        } else if let Some(words) = words(on, place, track.class) {
             let is_own = track.slot == place;
             self.in_slots.put(value, place, words, !(is_own && track.stays_in_slot));
             if is_own {
@@ -286,13 +285,9 @@ fn place_of(reg: PReg) -> (usize, u64) {
     (reg.class().index(), 1 << reg.hw_enc())
 }
 
-/// The registers of the class with these bits.
-fn registers(class: usize, mut mask: u64) -> impl Iterator<Item = PReg> {
-    core::iter::from_fn(move || {
-        let low = mask.trailing_zeros() as usize;
-        mask &= mask.checked_sub(1)?;
-        Some(PReg::from_index(class << 6 | low))
-    })
+/// The registers of a class, given as an index, with these bits.
+fn registers(class: usize, mask: u64) -> PRegSetIter {
+    PRegSet::from_class_mask(RegClass::ALL[class], mask).iter()
 }
 
 /// The words of the frame that a value of the class takes in the place, if that is a slot.

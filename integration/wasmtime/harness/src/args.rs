@@ -51,10 +51,11 @@ pub(crate) struct Compiling {
 }
 
 /// Cranelift's setting `regalloc_algorithm`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum Algorithm {
     /// The thorough one, for code that is to run fast
+    #[default]
     Backtracking,
     /// The quick one, for compilers in a hurry
     SinglePass,

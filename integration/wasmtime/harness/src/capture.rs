@@ -4,7 +4,7 @@
 //! there keeps a copy of every function before it hands it on.
 
 use crate::Answer;
-use crate::args::{Algorithm, CaptureArgs};
+use crate::args::CaptureArgs;
 use crate::engine::Setup;
 use std::path::Path;
 use wasmtime::error::Context as _;
@@ -29,13 +29,7 @@ pub(crate) fn run(args: &CaptureArgs, recorder: Option<&dyn Recorder>) -> Result
     };
     let name = || args.file.display().to_string();
     let bytes = std::fs::read(&args.file).with_context(name)?;
-    let setup = Setup {
-        target: args.target.clone(),
-        algorithm: Algorithm::Backtracking,
-        check: false,
-        debug_info: args.debug_info,
-        valgrind: false,
-    };
+    let setup = Setup { target: args.target.clone(), debug_info: args.debug_info, ..Setup::default() };
     let engine = setup.engine()?;
     recorder.clear();
     engine.precompile_module(&bytes).with_context(name)?;

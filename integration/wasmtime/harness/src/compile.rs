@@ -118,7 +118,6 @@ fn machine(target: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Algorithm;
 
     const MODULE: &[u8] =
         br#"(module (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))"#;
@@ -128,13 +127,8 @@ mod tests {
         let others = [Some("aarch64"), Some("s390x"), Some("riscv64"), Some("x86_64")];
         let others = others.into_iter().filter(|_| cfg!(feature = "all-arch"));
         for target in std::iter::once(None).chain(others) {
-            let setup = Setup {
-                target: target.map(|t| t.parse().expect("a target")),
-                algorithm: Algorithm::Backtracking,
-                check: true,
-                debug_info: false,
-                valgrind: false,
-            };
+            let target = target.map(|t| t.parse().expect("a target"));
+            let setup = Setup { target, check: true, ..Setup::default() };
             let engine = setup.engine().expect("an engine");
             let (image, seen) = passes::measure(|| engine.precompile_module(MODULE).expect("an image"));
             assert!(code_size(&image).expect("a size") > 0);

@@ -3,8 +3,8 @@
 use crate::args::{Algorithm, Target};
 use wasmtime::{Config, Engine, RegallocAlgorithm, Result};
 
-/// What an engine is to compile for, and how.
-#[derive(Clone, Debug)]
+/// What an engine is to compile for, and how; by default for this machine, with nothing out of the ordinary.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
     /// The machine; `None` for this one.
     pub(crate) target: Option<Target>,

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &SpecArgs) -> Result<Answer> {
 
 /// Runs every script under one algorithm.
 fn run_all(args: &SpecArgs, algorithm: Algorithm, expected: Option<&BTreeSet<String>>) -> Result<Answer> {
-    let setup = Setup { target: None, algorithm, check: args.check, debug_info: false, valgrind: false };
+    let setup = Setup { algorithm, check: args.check, ..Setup::default() };
     let (now, before) = (engine(&setup, true)?, engine(&setup, false)?);
     let (mut passed, mut known, mut surprises) = (0, 0, 0);
     for (name, script) in scripts() {
@@ -136,14 +136,7 @@ mod tests {
 
     #[test]
     fn a_script_that_is_wrong_fails() {
-        let setup = Setup {
-            target: None,
-            algorithm: Algorithm::Backtracking,
-            check: false,
-            debug_info: false,
-            valgrind: false,
-        };
-        let engine = engine(&setup, true).expect("an engine");
+        let engine = engine(&Setup::default(), true).expect("an engine");
         let module = r#"(module (func (export "f") (result i32) (i32.const 1)))"#;
         let right = format!(r#"{module} (assert_return (invoke "f") (i32.const 1))"#);
         let wrong = format!(r#"{module} (assert_return (invoke "f") (i32.const 2))"#);

@@ -19,7 +19,7 @@
 use super::registers::{Bits, COLD, bit};
 use super::state::Status;
 use super::{Forward, Input};
-use crate::code::{NO_REG, Op, Value, Want};
+use crate::code::{NO_REG, Op, Value};
 use crate::ir::Inst;
 use crate::live::DEAD;
 
@@ -132,19 +132,19 @@ impl Forward {
     /// calls and is in use, but by a value that is not needed behind the next one. That moves to a register which calls take, but for those in `taken`.
     #[cold]
     pub(super) fn vacate(&mut self, on: &Input<'_>, def: &Op, among: u64, taken: u64) -> Option<u8> {
-        let (class, value) = (def.class(), def.value);
-        if self.frequency > COLD || !self.status[value].crosses_call {
+        let class = def.class();
+        if self.frequency > COLD || !self.status[def.value].crosses_call {
             return None;
         }
         let survivors = on.code.survivors[class];
-        let free = among & !taken & !self.regs.occupied[class] & !survivors & self.used_or_cheap(on, class);
+        let among = among & self.used_or_cheap(on, class);
+        let free = among & !taken & !self.regs.occupied[class] & !survivors;
         if free == 0 {
             return None;
         }
-        let in_use = among & self.regs.occupied[class] & survivors & self.used_or_cheap(on, class);
-        for reg in Bits(in_use) {
+        for reg in Bits(among & self.regs.occupied[class] & survivors) {
             let there = self.regs.value(class, reg);
-            if there != value && self.status[there].held == bit(reg) && self.dies_before_call(on, there) {
+            if self.status[there].held == bit(reg) && self.dies_before_call(on, there) {
                 let avoid = u64::from(on.next_uses.wishes.avoid(self.inst)[class]);
                 let to = self.pick(on, free, there, on.next_uses.wish(there), avoid);
                 self.send(on, class, reg, to);
@@ -168,9 +168,7 @@ impl Forward {
                 return false;
             }
             let ops = on.code.op_range(Inst(first + (next - start)));
-            let uses = on.code.ops.as_slice()[ops]
-                .iter()
-                .filter(|op| op.is_use() && op.want != Want::Ignored && op.value == value);
+            let uses = on.code.ops.as_slice()[ops].iter().filter(|op| op.is_use() && op.value == value);
             let Some(behind) = uses.map(|op| op.next).max() else { return false };
             if behind == DEAD {
                 return true;

@@ -123,7 +123,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Answer> {
     let name = args.file.display().to_string();
     let names = args.names.as_deref().map(Names::read).transpose()?.unwrap_or_default();
     let Compiling { algorithm, check, debug_info, repeat_for } = args.compiling;
-    let engine = Setup { target: None, algorithm, check, debug_info, valgrind: false }.engine()?;
+    let engine = Setup { algorithm, check, debug_info, ..Setup::default() }.engine()?;
     let (module, cost) = match &args.image {
         Some(image) => {
             let bytes = std::fs::read(image).with_context(|| image.display().to_string())?;
