@@ -2,10 +2,10 @@
 //!
 //! Bundles wait in a queue, the longest first: what lives long is placed while there is room, and what is short fits
 //! between. A bundle takes, of the registers free all over it, the first in the order of [`RegTraversalIter`]. If none
-//! is free, it may evict: of the registers whose owners all weigh less than the bundle, it takes the one whose heaviest
-//! owner weighs least, and the owners go back to the queue. If that fails too, it is split ([`super::split`]), and its
-//! parts are queued or spilled. Eviction comes before splitting: a bundle is split only when everything in its way has
-//! a claim that is about as good.
+//! is free, it may evict: of the registers whose owners all weigh less than the bundle, it takes the one whose
+//! heaviest owner weighs least, and the owners, or what of them is near, go back to the queue ([`evict`]). If that
+//! fails too, it is split ([`super::split`]), and its parts are queued or spilled. Eviction comes before splitting: a
+//! bundle is split only when everything in its way has a claim that is about as good.
 //!
 //! An eviction is not for nothing: what is evicted is likely to be split, and then evicts others, which are split. So
 //! it takes a weight of clearly less to be evicted, and parts of a spill set that has been split evict no more, except
@@ -23,6 +23,8 @@
 //! **What a register costs.** Registers that must be saved for the caller come last in the order, those already in use
 //! before the others. A bundle that would stay in memory for less than the price of saving one takes it all the same:
 //! bundles to come share that price, which makes up for it.
+
+mod evict;
 
 use super::bundles::{Bundle, BundleData, Bundles, uses};
 use super::crowd::{self, Seat};
@@ -178,7 +180,7 @@ impl Assign {
             }
             return;
         }
-        if self.evict(bundles, bundle, candidates, dear) {
+        if self.evict(on, bundles, bundle, candidates, dear) {
             return;
         }
         if data.minimal {
@@ -327,65 +329,6 @@ impl Assign {
         }
     }
 
-    /// Puts the bundle into a register by evicting what weighs less, if there is one.
-    fn evict(&mut self, bundles: &mut Bundles, bundle: Bundle, candidates: u64, dear: u64) -> bool {
-        let Some(reg) = self.weakest(bundles, bundle, candidates, dear) else { return false };
-        let weight = bundles.bundles[bundle].weight;
-        if let AllocRegResult::Conflict(_) = self.try_to_allocate_bundle_to_reg(bundles, bundle, reg, weight) {
-            let evicted = core::mem::take(&mut self.conflicts);
-            for &owner in &evicted {
-                self.remove(bundles, owner);
-                self.queue.push((bundles.bundles[owner].length, Reverse(owner)));
-            }
-            self.evictions += evicted.len();
-            self.conflicts = evicted;
-            self.place(bundles, bundle, reg);
-        }
-        true
-    }
-
-    /// The register of `candidates` whose heaviest owner in the way of the bundle is the lightest, if it is lighter
-    /// than the bundle. All registers are followed through the bundle together, each until it meets an owner that is
-    /// too heavy.
-    fn weakest(&self, bundles: &Bundles, bundle: Bundle, candidates: u64, dear: u64) -> Option<u8> {
-        let registers = &self.registers[bundles.set(bundle).class.index()];
-        let data = bundles.bundles[bundle];
-        let limit = match data.minimal {
-            true => data.weight,
-            false if bundles.sets[data.set].is_split => return None,
-            false => data.weight * RELUCTANCE,
-        };
-        let mut heaviest = [0.0f32; 64];
-        let mut movable = candidates;
-        for range in bundles.ranges(bundle) {
-            movable &= !registers.claimed(range.from, range.to);
-            let mut taken = movable & registers.taken(range.from, range.to);
-            while taken != 0 {
-                let reg = taken.trailing_zeros();
-                taken &= taken - 1;
-                for owner in registers.owners(range.from, range.to, reg as u8) {
-                    let weight = bundles.bundles[owner].weight;
-                    if weight >= limit {
-                        movable &= !(1 << reg);
-                        break;
-                    }
-                    heaviest[reg as usize] = weight.max(heaviest[reg as usize]);
-                }
-            }
-            if movable == 0 {
-                return None;
-            }
-        }
-        let hint = bundles.set(bundle).hint;
-        let mut best: Option<u8> = None;
-        for reg in RegTraversalIter::new(movable, hint, dear) {
-            if best.is_none_or(|best| heaviest[usize::from(reg)] < heaviest[usize::from(best)]) {
-                best = Some(reg);
-            }
-        }
-        best
-    }
-
     /// Puts a bundle that covers one instruction into a register by placing all of that kind there anew; see
     /// [`super::crowd`].
     #[cold]
@@ -425,15 +368,6 @@ impl Assign {
             self.place(bundles, bundle, reg);
         }
         true
-    }
-
-    /// Takes the bundle out of its register.
-    fn remove(&mut self, bundles: &mut Bundles, bundle: Bundle) {
-        let class = bundles.set(bundle).class.index();
-        let reg = core::mem::replace(&mut bundles.bundles[bundle].reg, NO_REG);
-        for range in bundles.ranges(bundle) {
-            self.registers[class].free(range.from, range.to, reg);
-        }
     }
 
     fn split(&mut self, on: Input<'_>, bundles: &mut Bundles, bundle: Bundle, split: Split) {

@@ -201,6 +201,12 @@ impl Bundles {
         &self.ranges[start as usize..end as usize]
     }
 
+    /// From where a bundle's first live range begins to where its last ends.
+    pub(crate) fn stretch(&self, bundle: Bundle) -> (Point, Point) {
+        let ranges = self.ranges(bundle);
+        (ranges[0].from, ranges[ranges.len() - 1].to)
+    }
+
     /// The spill set of a bundle.
     #[inline]
     pub(crate) fn set(&self, bundle: Bundle) -> &SpillSetData {

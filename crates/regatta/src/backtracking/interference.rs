@@ -301,6 +301,13 @@ impl Registers {
         self.owners[usize::from(reg)].remove(&from);
     }
 
+    /// Says that what begins at `from` in the register, and remains there, is of another bundle from now on.
+    pub(crate) fn rename(&mut self, from: Point, reg: u8, bundle: Bundle) {
+        if let Some(owner) = self.owners[usize::from(reg)].get_mut(&from) {
+            owner.1 = bundle;
+        }
+    }
+
     /// The bundles that have a part of `from..to` in register number `reg`, in order; one that has several is named
     /// several times.
     pub(crate) fn owners(&self, from: Point, to: Point, reg: u8) -> impl Iterator<Item = Bundle> + '_ {
