@@ -20,7 +20,7 @@
 //! | [`Function`] | regatta's trait can also tell how often blocks are executed; an adapter of no cost leads from one to the other |
 //! | [`Output`] | its statistics have other names; the vectors in it are those that regatta filled |
 //! | [`RegAllocError`] | regatta tells more kinds of error apart |
-//! | [`Ctx`], [`RegallocOptions`], [`Algorithm`], [`run`] | other names |
+//! | [`Ctx`], [`RegallocOptions`], [`Algorithm`], [`run()`] | other names |
 //! | [`checker`], [`ssa`] | regatta's checker and validator, driven in this interface's way |
 //! | [`indexset`], [`define_index!`], `serialize`, `fuzzing` | tools that regatta has no use for |
 //!

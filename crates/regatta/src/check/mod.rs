@@ -1,6 +1,6 @@
 //! Checks inputs and outputs.
 //!
-//! [`validate`] says whether a function is what [`Function`] asks for. [`check()`] proves an output right for its input, whoever made it: it knows
+//! [`validate()`] says whether a function is what [`Function`] asks for. [`check()`] proves an output right for its input, whoever made it: it knows
 //! nothing of any allocator. First what needs no following of values: that each operand's location fits its constraint, that those of one
 //! instruction are not in each other's way, that edits are moves that a machine can do, that slots lie within the frame. Then it
 //! follows values through each block by itself: what a location holds is a value that the block made, or what some location held when the

@@ -1,7 +1,7 @@
 //! What lives through loops.
 //!
 //! A value that is live into a loop's header is live in the whole loop: it must survive until the next iteration or the exit. The
-//! walk of [`NextUses`](super::NextUses) ignores back edges and does not see that. Adding these values to the list of every block of
+//! walk of [`NextUses`] ignores back edges and does not see that. Adding these values to the list of every block of
 //! the loop would cost blocks × live values; instead they are kept once a loop. Measured in absolute positions along the order of the
 //! blocks, the next use of such a value *by way of the back edge* is even the same number everywhere in the loop: the end of the
 //! loop plus the distance from the header. So the forward pass sets that number when it enters a loop, takes it back when it leaves,

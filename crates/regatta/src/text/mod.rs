@@ -1,6 +1,6 @@
 //! The text form: functions for people to read and to write.
 //!
-//! What [`print`] writes, [`parse`] reads back to the same [`Problem`]. A file is a list of machines and functions; each
+//! What [`print()`] writes, [`parse()`] reads back to the same [`Problem`]. A file is a list of machines and functions; each
 //! function is for the machine above it.
 //!
 //! ```text
@@ -72,7 +72,7 @@ pub fn print_all(problems: &[Problem]) -> String {
 
 /// The text of a problem's function with the location of each operand behind it, and each move in its place.
 ///
-/// This is for reading only; [`parse`] does not take it.
+/// This is for reading only; [`parse()`] does not take it.
 pub fn print_allocated(problem: &Problem, output: &Output) -> String {
     print::allocated(problem, output)
 }

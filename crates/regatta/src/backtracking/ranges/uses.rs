@@ -6,7 +6,7 @@ use crate::code::{OpIndex, Value};
 use crate::ir::entity::entity;
 
 entity! {
-    /// An argument, numbered as in [`Code`]: through all edges.
+    /// An argument, numbered as in [`Code`](crate::code::Code): through all edges.
     pub(crate) struct ArgIndex, "arg"
 }
 

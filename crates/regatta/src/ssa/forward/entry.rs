@@ -9,7 +9,7 @@
 //!
 //! Who stays where: first values that all predecessors have in the same register; then parameters, and values that can stay where most
 //! predecessors have them, weighed by how often control comes from there, or of two places that are as good, where they will survive calls
-//! or are wanted further on; then the rest. At a loop header, nobody stays in a register that the loop contests ([`crate::live::wishes`])
+//! or are wanted further on; then the rest. At a loop header, nobody stays in a register that the loop contests (`live/wishes`)
 //! as long as there are others.
 //!
 //! A parameter that gets no register lives in memory, where its arguments are stored on the edges. So does one at a join whose arguments

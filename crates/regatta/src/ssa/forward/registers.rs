@@ -19,7 +19,7 @@ pub(super) const PARAMETERS_AHEAD: u32 = 3;
 
 /// Which value is in each register.
 ///
-/// A value may be in several; [`Forward::held`] has the other direction. Fixed stack slots count as registers here, though not as
+/// A value may be in several; [`Status`](super::state::Status) has the other direction. Fixed stack slots count as registers here, though not as
 /// allocatable ones: a value that a fixed definition put there can be read from there until something overwrites it.
 #[derive(Debug)]
 pub(super) struct RegFile {

@@ -73,7 +73,7 @@ pub(super) struct Status {
     pub(super) next: u32,
     /// That of its next use by way of the back edge of a loop around this block.
     pub(super) round: u32,
-    /// When `next` was last set at the start of a block: [`Forward::visit`].
+    /// When `next` was last set at the start of a block: `Forward::visit`.
     pub(super) visit: u32,
     /// The parameter that it becomes over the hottest edge that it becomes one over, a back edge rather than another.
     pub(super) becomes: Value,
