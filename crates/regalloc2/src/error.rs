@@ -55,7 +55,7 @@ impl RegAllocError {
     /// What the validator found.
     pub(crate) fn while_validating(error: Error, func: &impl Function) -> Self {
         match error {
-            Error::Undefined { vreg } => Self::SSA(vreg, first_use(func, vreg)),
+            Error::Undefined { vreg, inst } => Self::SSA(vreg, inst.unwrap_or(Inst::invalid())),
             error => Self::new(error, func),
         }
     }
@@ -66,9 +66,9 @@ impl RegAllocError {
         match error {
             Error::CriticalEdge { from, to } => Self::CritEdge(from, to),
             Error::BranchOperands { inst } => Self::DisallowedBranchArg(inst),
-            Error::EntryParams { block } | Error::BadBlockRange { block } => Self::BB(block),
+            Error::EntryParams { block } | Error::BadBlockRange { block, .. } => Self::BB(block),
             Error::NoSuchBlock { to, .. } => Self::BB(to),
-            Error::BadTerminator { inst } => Self::BB(block_of(func, inst)),
+            Error::BadTerminator { block, .. } => Self::BB(block),
             Error::ArgumentCount { from, .. } | Error::EdgeMismatch { from, .. } => Self::Branch(branch_of(from)),
             Error::NoSuchVReg { vreg, inst }
             | Error::MultipleDefs { vreg, inst }
@@ -80,28 +80,4 @@ impl RegAllocError {
             _ => Self::TooManyLiveRegs,
         }
     }
-}
-
-/// The block that an instruction is in.
-fn block_of(func: &impl Function, inst: Inst) -> Block {
-    let holds = |block: &Block| func.block_insns(*block).iter().any(|candidate| candidate == inst);
-    (0..func.num_blocks()).map(Block::new).find(holds).unwrap_or(Block::invalid())
-}
-
-/// The first instruction that reads the virtual register, or passes it on.
-fn first_use(func: &impl Function, vreg: VReg) -> Inst {
-    for block in (0..func.num_blocks()).map(Block::new) {
-        let insts = func.block_insns(block);
-        for inst in insts.iter() {
-            if func.inst_operands(inst).iter().any(|op| op.vreg() == vreg) {
-                return inst;
-            }
-        }
-        let branch = insts.last();
-        let passes = |n| func.branch_blockparams(block, branch, n).contains(&vreg);
-        if (0..func.block_succs(block).len()).any(passes) {
-            return branch;
-        }
-    }
-    Inst::invalid()
 }

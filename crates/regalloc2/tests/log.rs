@@ -77,5 +77,5 @@ fn what_is_told_and_when() {
     let told = listen();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].0, Level::Debug);
-    insta::assert_snapshot!(told[0].1, @"cannot allocate: inst0 needs more Int registers at once than its constraints leave");
+    insta::assert_snapshot!(told[0].1, @"cannot allocate: inst0 needs more Int registers at once than its constraints and clobbers leave");
 }

@@ -57,3 +57,18 @@ fn small_things_are_stored_as_the_other_crate_stores_them() {
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("no limits")
 }
+
+/// What regatta itself takes and gives can be stored as well.
+#[test]
+fn problems_and_outputs_of_regatta_survive_storage() {
+    let (_, problems) = corpus().swap_remove(0);
+    for problem in problems {
+        let stored = serde_json::to_string(&problem).expect("no limits");
+        let read: regatta::Problem = serde_json::from_str(&stored).expect("just written");
+        assert_eq!(read, problem);
+        let output = regatta::run(&problem.func, &problem.env, &regatta::Options::default()).expect("allocated");
+        let stored = serde_json::to_string(&output).expect("no limits");
+        assert_eq!(serde_json::from_str::<regatta::Output>(&stored).expect("just written"), output);
+    }
+    assert!(serde_json::from_str::<regatta::Frequency>("-1.0").is_err(), "no frequency");
+}

@@ -3,4 +3,5 @@
 //! [`ra2`] is the only one so far. [`flat`] has a function laid out for us as [`ra2`] lays it out for them.
 
 pub mod flat;
+pub mod order;
 pub mod ra2;

@@ -5,11 +5,12 @@ use core::fmt;
 
 /// Why a function cannot be allocated: what is wrong, and where.
 ///
-/// The allocator itself reports what it meets on its way; [`crate::check::validate`] looks for everything.
+/// The allocator itself reports what it meets on its way; [`crate::check::validate`] looks for everything that can be seen of the input
+/// without allocating.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// An instruction needs more registers of a class at once than the machine has, or its constraints leave too few; or it names a value of
+    /// An instruction needs more registers of a class at once than the machine has, or its constraints and clobbers leave; or it names a value of
     /// a class that the machine has no registers of, be it only in memory.
     TooManyLiveRegs {
         /// The instruction.
@@ -46,12 +47,18 @@ pub enum Error {
     BadBlockRange {
         /// The block.
         block: Block,
+        /// Which of these, in words.
+        why: &'static str,
     },
     /// A block ends in an instruction that is neither branch nor return, or one stands in its middle; or an instruction is
     /// both, or is a return in a block that has successors.
     BadTerminator {
+        /// The block.
+        block: Block,
         /// The instruction.
         inst: Inst,
+        /// Which of these, in words.
+        why: &'static str,
     },
     /// An edge that the successors of one block name is not among the predecessors of the other, or the other way round,
     /// or not as often.
@@ -90,6 +97,8 @@ pub enum Error {
     Undefined {
         /// The virtual register.
         vreg: VReg,
+        /// The first instruction found that uses it; the branch, if it is an argument.
+        inst: Option<Inst>,
     },
     /// A value is used where its definition need not have been executed.
     NotDominated {
@@ -155,7 +164,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManyLiveRegs { inst, class } => {
-                write!(f, "{inst} needs more {class:?} registers at once than its constraints leave")
+                write!(f, "{inst} needs more {class:?} registers at once than its constraints and clobbers leave")
             }
             Self::CriticalEdge { from, to } => {
                 write!(f, "the edge from {from} to {to} is critical; insert a block on it")
@@ -167,18 +176,8 @@ impl fmt::Display for Error {
             Self::EntryParams { block } => write!(f, "{block} is the entry and has parameters"),
             Self::NoSuchBlock { from, to } if from == to => write!(f, "the entry, {to}, does not exist"),
             Self::NoSuchBlock { from, to } => write!(f, "{from} names {to}, which does not exist"),
-            Self::BadBlockRange { block } => {
-                write!(
-                    f,
-                    "{block} has no instructions, or does not begin where another block ends, or goes beyond the last"
-                )
-            }
-            Self::BadTerminator { inst } => {
-                write!(
-                    f,
-                    "{inst}: a block ends in a branch to its successors or in a return, and neither stands elsewhere"
-                )
-            }
+            Self::BadBlockRange { block, why } => write!(f, "{block}: {why}"),
+            Self::BadTerminator { block, inst, why } => write!(f, "{inst} in {block}: {why}"),
             Self::EdgeMismatch { from, to } => {
                 write!(f, "{from}'s successors and {to}'s predecessors disagree about the edge from {from} to {to}")
             }
@@ -193,14 +192,20 @@ impl fmt::Display for Error {
             Self::MultipleDefs { vreg, inst: None } => {
                 write!(f, "{vreg} is a block parameter and has a second definition")
             }
-            Self::Undefined { vreg } => write!(f, "{vreg} is used and never defined"),
+            Self::Undefined { vreg, inst: Some(inst) } => write!(f, "{inst} uses {vreg}, which nothing defines"),
+            Self::Undefined { vreg, inst: None } => write!(f, "{vreg} is used, and nothing defines it"),
             Self::NotDominated { vreg, inst } => {
-                write!(f, "{inst} uses {vreg}, but control may get there without its definition")
+                write!(f, "{inst} uses {vreg}, which is defined later, or not on every way there")
             }
             Self::ClassMismatch { vreg, inst: Some(inst) } => {
-                write!(f, "{inst} mentions {vreg:?}, which is of another class or passed on to one")
+                write!(
+                    f,
+                    "{inst} mentions {vreg:?}, which is of another class elsewhere or passed to a parameter of one"
+                )
             }
-            Self::ClassMismatch { vreg, inst: None } => write!(f, "the block parameter {vreg} is of no class"),
+            Self::ClassMismatch { vreg, inst: None } => {
+                write!(f, "the block parameter {vreg:?} is of another class elsewhere, or of none")
+            }
             Self::BadConstraint { inst, operand, why } => write!(f, "operand {operand} of {inst}: {why}"),
             Self::BadEnv { reg, why } => write!(f, "register {reg}: {why}"),
             Self::BadSlotSize { class, size } => {
@@ -216,3 +221,13 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+/// What can be wrong with the instructions of a block, for [`Error::BadBlockRange`].
+pub(crate) mod range {
+    pub(crate) const EMPTY: &str = "it has no instructions";
+    pub(crate) const BEYOND: &str = "its instructions go beyond the function's last";
+    pub(crate) const OVERLAP: &str = "its first instruction is another block's as well";
+    pub(crate) const GAP: &str = "the instruction in front of its first belongs to no block";
+    pub(crate) const REST: &str = "the instruction behind its last belongs to no block";
+    pub(crate) const FEW: &str = "there are fewer instructions than blocks";
+}

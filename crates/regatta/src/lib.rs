@@ -131,12 +131,14 @@
 //! | [`limits`] | how large a function may be |
 //! | [`check`] | the validator of inputs and the checker of outputs |
 //! | [`text`] | functions and allocations as text (feature `text`) |
-//! | `cfg`, `code`, `live`, `ssa`, `slots`, `moves`, `debug` | the allocator: flow graph, flattened code, liveness, the SSA allocator, the frame, parallel moves, what debuggers want to know |
-//! | `backtracking`, `cost` | the other allocator, and what an allocation costs, to compare the two |
+//!
+//! The allocators are in modules of their own, which their clients do not see: flow graph (`cfg`), flattened code (`code`), liveness (`live`),
+//! the SSA allocator (`ssa`), the frame (`slots`), parallel moves (`moves`), what debuggers want to know (`debug`); the other
+//! allocator (`backtracking`), and what an allocation costs (`cost`), to compare the two.
 //!
 //! # Features
 //!
-//! `std` and `text` are on by default; `serde` is for who wants to serialise what goes in and comes out. Without default features the library needs `core` and `alloc` alone.
+//! `std` and `text` are on by default; `serde` is for who wants to serialise what goes in ([`Problem`], [`Options`]) and comes out ([`Output`]). Without default features the library needs `core` and `alloc` alone.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -179,6 +181,7 @@ pub use output::{
 
 /// Which allocator to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Algorithm {
     /// The SSA allocator, which allocates a loop nest again where the first attempt shows how to do better.
@@ -210,6 +213,7 @@ impl Algorithm {
 
 /// How the backtracking allocator lays out spill slots in the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum SlotLayout {
     /// All spill sets are known before the first gets its slot, and are packed in the order in which they begin to be
@@ -231,12 +235,16 @@ pub enum SlotLayout {
 /// assert_ne!(options, Options::default());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum FrequencyModel {
     /// Ten times for each loop around it, of which at most six count. Both sides of a branch are as frequent as the
     /// branch.
     #[default]
     LoopDepth,
+    /// For a client that cares what is executed rather than how often blocks occur in loops, and does not know how often that
+    /// is: fewer stores and loads are.
+    ///
     /// The same where registers are assigned, but that the many ways to a block behind a switch do not add up, and that
     /// a way that calls does not decide for others. Where spilled values are stored, once or at several points, is
     /// decided by an estimate of the flow of control, between 10⁻⁹ and 10⁶ times for each time that the function is
@@ -251,6 +259,7 @@ pub enum FrequencyModel {
 
 /// How to allocate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Options {
     /// Which allocator to run.
     pub algorithm: Algorithm,
@@ -259,7 +268,8 @@ pub struct Options {
     /// How often blocks are believed to be executed, if the function does not say.
     pub frequencies: FrequencyModel,
     /// Look for everything that can be wrong with the input first ([`check::validate`]). Without it, the allocator
-    /// reports only what it meets, and wrong input may give a wrong answer.
+    /// reports only what is wrong with the machine's environment and what it meets of the rest, and a wrong function may give a
+    /// wrong answer.
     pub validate: bool,
 }
 
@@ -303,6 +313,8 @@ pub fn run_with_ctx<'a>(
 ) -> Result<&'a Output, Error> {
     if options.validate {
         check::validate(func, env)?;
+    } else {
+        check::environment(env)?;
     }
     let Context { output, second, ssa, backtracking } = context;
     let frequencies = options.frequencies;
@@ -321,25 +333,45 @@ pub fn run_with_ctx<'a>(
             };
             match results {
                 (Ok(()), Ok(())) if price(second) >= price(output) => Ok(()),
-                (_, Ok(())) => {
+                (Ok(()), Err(error)) if may_be_its_own(&error) => Ok(()),
+                (Ok(()), Ok(())) => {
                     core::mem::swap(output, second);
                     Ok(())
                 }
-                (first, Err(_)) => first,
+                (Err(error), Ok(())) if may_be_its_own(&error) => {
+                    core::mem::swap(output, second);
+                    Ok(())
+                }
+                (Err(error), _) | (Ok(()), Err(error)) => Err(error),
             }
         }
     };
     match result {
         Ok(()) => Ok(&context.output),
-        Err(error @ Error::Undefined { .. }) => Err(where_undefined(func, env, error)),
+        Err(error @ (Error::Undefined { .. } | Error::ClassMismatch { inst: None, .. })) => {
+            Err(more_precise(func, env, error))
+        }
         Err(error) => Err(error),
     }
 }
 
-/// An allocator notices that a value is live where it has not been defined; the validator knows which use makes it so.
-fn where_undefined(func: &impl Function, env: &MachineEnv, error: Error) -> Error {
+/// May the error be one that only one of two allocators makes? Whatever else is wrong is wrong for both, and what one that did not notice
+/// has made of it is of no use.
+fn may_be_its_own(error: &Error) -> bool {
+    matches!(error, Error::TooManyLiveRegs { .. } | Error::TooLarge { .. })
+}
+
+/// An allocator notices that a value is live where it has not been defined, or is already known as one of another class; the
+/// validator knows which use or definition makes it so.
+#[cold]
+fn more_precise(func: &impl Function, env: &MachineEnv, error: Error) -> Error {
     match check::validate(func, env) {
-        Err(precise @ (Error::Undefined { .. } | Error::NotDominated { .. })) => precise,
+        Err(
+            precise @ (Error::Undefined { .. }
+            | Error::NotDominated { .. }
+            | Error::ClassMismatch { .. }
+            | Error::MultipleDefs { .. }),
+        ) => precise,
         _ => error,
     }
 }

@@ -1,6 +1,6 @@
 //! What a client gets back: where every operand is, and the moves that keep it so.
 
-use crate::ir::{Block, Function, Inst, InstRange, PReg};
+use crate::ir::{Block, Function, Inst, InstRange, OperandKind, PReg, PRegSet};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -135,7 +135,7 @@ impl Allocation {
         !self.is_none()
     }
 
-    /// Is it a register?
+    /// Is it a register, or a fixed stack slot that a `PReg` stands for ([`MachineEnv::is_on_stack`])?
     #[inline(always)]
     pub const fn is_reg(self) -> bool {
         matches!(self.kind(), AllocationKind::Reg)
@@ -153,7 +153,7 @@ impl Allocation {
         (self.bits & INDEX_MASK) as usize
     }
 
-    /// The register, if it is one.
+    /// The register, if it is one, or the `PReg` that stands for a fixed stack slot.
     #[inline(always)]
     pub const fn as_reg(self) -> Option<PReg> {
         match self.kind() {
@@ -305,7 +305,7 @@ impl fmt::Debug for ProgPoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Edit {
-    /// Copy a value from one place to another. At least one of the two is a register.
+    /// Copy a value from one place to another. At least one of the two is a register of the machine, not a fixed stack slot.
     Move {
         /// Where the value is.
         from: Allocation,
@@ -366,7 +366,9 @@ pub struct Output {
     /// Where each instruction's part of `allocs` begins.
     pub inst_alloc_offsets: Vec<u32>,
     /// Where labelled values are: label, from (inclusive), to (exclusive), location. Sorted; the stretches of one label
-    /// are disjoint.
+    /// are disjoint. What is said of the point before an instruction holds when the moves in front of that have been made, and of the point
+    /// after it, when the instruction has executed. Where nothing is said, the value is nowhere: behind its last use it is to be found
+    /// only as long as nothing has taken its place.
     pub debug_locations: Vec<(u32, ProgPoint, ProgPoint, Allocation)>,
     /// How the allocation went.
     pub stats: Stats,
@@ -378,6 +380,46 @@ impl Output {
         let Some(&start) = self.inst_alloc_offsets.get(inst.index()) else { return &[] };
         let end = self.inst_alloc_offsets.get(inst.index() + 1).map_or(self.allocs.len(), |&end| end as usize);
         self.allocs.get(start as usize..end).unwrap_or(&[])
+    }
+
+    /// Every register that the code writes, by a definition, a move or a clobber: those among them that the callee has to
+    /// preserve, it saves in its prologue. The scratch register is among them where moves go to it, and fixed stack
+    /// slots where they are written. Linear in operands and edits.
+    ///
+    /// ```
+    /// use regatta::*;
+    ///
+    /// let mut b = FuncBuilder::new();
+    /// let block = b.block(&[]);
+    /// let x = b.vreg(RegClass::Int);
+    /// b.op(block, &[Operand::reg_def(x)]);
+    /// let caller_saved = PRegSet::from_class_mask(RegClass::Int, 0b0011);
+    /// b.inst(block, InstData { clobbers: caller_saved, ..InstData::default() });
+    /// b.ret(block, &[Operand::reg_use(x)]);
+    /// let func = b.finish();
+    ///
+    /// let callee_saved = PRegSet::from_class_mask(RegClass::Int, 0b1100);
+    /// let mut env = MachineEnv::default();
+    /// env.preferred_regs_by_class[0] = caller_saved;
+    /// env.non_preferred_regs_by_class[0] = callee_saved;
+    /// let output = run(&func, &env, &Options::default())?;
+    ///
+    /// let to_save = output.written_regs(&func) & callee_saved;
+    /// assert_eq!(to_save.len(), 1, "the value lives through the call");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn written_regs(&self, func: &impl Function) -> PRegSet {
+        let mut written = PRegSet::empty();
+        for inst in (0..func.num_insts()).map(Inst::new) {
+            written.union_from(func.inst_clobbers(inst));
+            let operands = func.inst_operands(inst).iter().zip(self.inst_allocs(inst));
+            let defs = operands.filter(|(operand, _)| operand.kind() == OperandKind::Def);
+            defs.filter_map(|(_, at)| at.as_reg()).for_each(|reg| written.add(reg));
+        }
+        for (_, Edit::Move { to, .. }) in &self.edits {
+            to.as_reg().into_iter().for_each(|reg| written.add(reg));
+        }
+        written
     }
 
     /// A block's instructions and edits, in order: what a client walks to emit its code.

@@ -1,8 +1,8 @@
 //! What the allocators say of operands that make no sense, without the validator before them.
 
 use regatta::{
-    Algorithm, Error, FuncBuilder, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, Options,
-    PReg, PRegSet, RegClass, VReg, run,
+    Algorithm, Error, FuncBuilder, Function, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos,
+    Options, PReg, PRegSet, RegClass, VReg, run,
 };
 
 const INST: Inst = Inst::new(1);
@@ -55,7 +55,7 @@ fn values_that_are_none() {
     assert_eq!(use_of(other_class), Some(Error::ClassMismatch { vreg: other_class, inst: Some(INST) }));
     let float = VReg::new(3, RegClass::Float);
     assert_eq!(use_of(float), Some(Error::TooManyLiveRegs { inst: INST, class: RegClass::Float }));
-    assert_eq!(use_of(int(1)), Some(Error::Undefined { vreg: int(1) }));
+    assert_eq!(use_of(int(1)), Some(Error::Undefined { vreg: int(1), inst: Some(INST) }));
 }
 
 #[test]
@@ -109,4 +109,60 @@ fn a_branch_defines_nothing_in_a_register_that_is_not_ours() {
     assert_eq!(verdict(&def(3), false), None);
     let why = "a branch cannot define a value in a register that is not allocatable";
     assert_eq!(verdict(&def(3), true), Some(Error::BadConstraint { inst: INST, operand: 0, why }));
+}
+
+/// Two values are wanted in one register. The backtracking allocator alone does not notice.
+#[test]
+fn best_keeps_what_one_of_its_allocators_has_found_wrong() {
+    let mut b = FuncBuilder::new();
+    let block = b.block(&[]);
+    let values = [b.vreg(RegClass::Int), b.vreg(RegClass::Int)];
+    values.iter().for_each(|&value| b.op(block, &[Operand::reg_def(value)]));
+    b.ret(block, &values.map(|value| Operand::reg_fixed_use(value, PReg::new(0, RegClass::Int))));
+    let func = b.finish();
+    let mut env = MachineEnv::default();
+    env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 0b1111);
+    for algorithm in [Algorithm::Thorough, Algorithm::Best] {
+        let result = run(&func, &env, &Options { algorithm, ..Options::default() });
+        assert!(matches!(result, Err(Error::BadConstraint { .. })), "{algorithm:?}: {result:?}");
+    }
+}
+
+/// A block's parameter has the number of another value, of another class.
+#[test]
+fn a_parameter_that_is_another_value() {
+    let mut b = FuncBuilder::new();
+    let entry = b.block(&[]);
+    let x = b.vreg(RegClass::Int);
+    let next = b.block(&[VReg::new(x.vreg(), RegClass::Float)]);
+    b.op(entry, &[Operand::reg_def(x)]);
+    b.branch(entry, &[], &[(next, &[x])]);
+    b.ret(next, &[]);
+    let func = b.finish();
+    let mut env = MachineEnv::default();
+    for class in [RegClass::Int, RegClass::Float] {
+        env.preferred_regs_by_class[class.index()] = PRegSet::from_class_mask(class, 0b1111);
+    }
+    for algorithm in Algorithm::ALL {
+        let result = run(&func, &env, &Options { algorithm, ..Options::default() });
+        assert!(matches!(result, Err(Error::MultipleDefs { .. })), "{algorithm:?}: {result:?}");
+    }
+}
+
+/// The environment is looked at whether or not the function is, and the function may be one that is not known when the allocator is compiled.
+#[test]
+fn environments_are_always_validated() {
+    let mut b = FuncBuilder::new();
+    let block = b.block(&[]);
+    let x = b.vreg(RegClass::Int);
+    b.op(block, &[Operand::reg_def(x)]);
+    b.ret(block, &[Operand::reg_use(x)]);
+    let func = b.finish();
+    let func: &dyn Function = &func;
+    let mut env = MachineEnv::default();
+    env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 0b11);
+    assert!(run(&func, &env, &Options::default()).is_ok());
+    let reg = PReg::new(1, RegClass::Int);
+    env.scratch_by_class[0] = Some(reg);
+    assert!(matches!(run(&func, &env, &Options::default()), Err(Error::BadEnv { reg: found, .. }) if found == reg));
 }

@@ -1,6 +1,7 @@
 //! Random flow graphs: of any shape, structured with deep nests, or one wide switch.
 
 use regatta::fuzzing::Random;
+use regatta_compare::order::reverse_postorder;
 
 /// The blocks of a function before it has any.
 pub(super) struct Flow {
@@ -156,28 +157,9 @@ fn split_critical_edges(succs: &mut Vec<Vec<usize>>) {
 
 fn in_reverse_postorder(succs: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut seen = vec![false; succs.len()];
-    let mut order = Vec::new();
-    for root in 0..succs.len() {
-        if seen[root] {
-            continue;
-        }
-        let mut postorder = Vec::new();
-        let mut path = vec![(root, 0)];
-        seen[root] = true;
-        while let Some((block, next)) = path.last_mut() {
-            if let Some(&to) = succs[*block].get(*next) {
-                *next += 1;
-                if !seen[to] {
-                    seen[to] = true;
-                    path.push((to, 0));
-                }
-            } else {
-                postorder.push(*block);
-                path.pop();
-            }
-        }
-        order.extend(postorder.into_iter().rev());
-    }
+    let order: Vec<usize> = (0..succs.len())
+        .flat_map(|root| reverse_postorder(root, &mut seen, |block| succs[block].iter().copied()))
+        .collect();
     let mut number = vec![0; succs.len()];
     for (n, &block) in order.iter().enumerate() {
         number[block] = n;

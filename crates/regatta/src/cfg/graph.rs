@@ -23,7 +23,7 @@
 
 mod search;
 
-use crate::error::Error;
+use crate::error::{Error, range};
 use crate::ir::entity::{EntityIndex, TypedVec, entity};
 use crate::ir::{Block, Function, Inst};
 use crate::limits;
@@ -102,7 +102,7 @@ impl Graph {
         limits::check(func)?;
         // Each block has an instruction.
         if num_blocks > num_insts {
-            return Err(Error::BadBlockRange { block: Block::new(num_insts) });
+            return Err(Error::BadBlockRange { block: Block::new(num_insts), why: range::FEW });
         }
         let limit = u32::MAX as usize - 1;
         let entry = func.entry_block();
@@ -113,8 +113,11 @@ impl Graph {
         for index in 0..num_blocks {
             let from = Block::new(index);
             let insts = func.block_insns(from);
-            if insts.first() >= insts.end() || insts.end().index() > num_insts {
-                return Err(Error::BadBlockRange { block: from });
+            if insts.first() >= insts.end() {
+                return Err(Error::BadBlockRange { block: from, why: range::EMPTY });
+            }
+            if insts.end().index() > num_insts {
+                return Err(Error::BadBlockRange { block: from, why: range::BEYOND });
             }
             let succs = func.block_succs(from);
             if succs.len() > limit - self.edges.len() {

@@ -3,7 +3,7 @@
 //! Every pass also verifies its result in these builds.
 
 use super::*;
-use crate::error::Error;
+use crate::error::{Error, range};
 use crate::ir::{Block, FuncBuilder, Inst, InstRange};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -362,9 +362,9 @@ fn what_is_wrong_is_said() {
         run(&|f| f.blocks[1].succs[0] = Block::invalid()),
         Err(Error::NoSuchBlock { from: block(1), to: Block::invalid() })
     );
-    assert_eq!(run(&|f| f.insts.truncate(3)), Err(Error::BadBlockRange { block: block(3) }));
+    assert_eq!(run(&|f| f.insts.truncate(3)), Err(Error::BadBlockRange { block: block(3), why: range::FEW }));
     let empty = |f: &mut crate::ir::Func| f.blocks[2].insts = InstRange::new(Inst::new(2), Inst::new(2));
-    assert_eq!(run(&empty), Err(Error::BadBlockRange { block: block(2) }));
+    assert_eq!(run(&empty), Err(Error::BadBlockRange { block: block(2), why: range::EMPTY }));
     assert_eq!(run(&|f| f.blocks[0].succs.push(block(3))), Err(Error::CriticalEdge { from: block(0), to: block(3) }));
     // The entry has one predecessor more.
     assert_eq!(run(&|f| f.blocks[0].succs.push(block(0))), Err(Error::CriticalEdge { from: block(0), to: block(0) }));

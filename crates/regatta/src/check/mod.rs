@@ -20,6 +20,7 @@ mod symbolic;
 mod validate;
 
 pub use fault::{Fault, FaultKind, Faults};
+pub(crate) use validate::environment;
 pub use validate::validate;
 
 use crate::ir::{Function, MachineEnv, Operand, OperandKind, VReg};

@@ -341,7 +341,7 @@ impl Code {
 
     /// The error that `value` is used where it is not defined.
     pub(crate) fn undefined(&self, value: Value) -> Error {
-        Error::Undefined { vreg: self.names.vreg(value) }
+        Error::Undefined { vreg: self.names.vreg(value), inst: None }
     }
 
     /// Puts each value that `alias` gives another name for in that name's place, and drops the parameters that are no longer

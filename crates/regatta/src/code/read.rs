@@ -10,8 +10,8 @@ use super::{
     CLASS_SHIFT, ClobberSet, Code, InstInfo, NO_CLOBBERS, NO_REG, Names, Op, OpIndex, REUSED, Value, ValueDef, Want,
     flag,
 };
-use crate::Error;
 use crate::cfg::Graph;
+use crate::error::{Error, range};
 use crate::ir::entity::EntityIndex;
 use crate::ir::{Block, Function, Inst, Machine, Operand, PRegSet, PerClass, RegClass, VReg};
 use crate::limits;
@@ -109,12 +109,12 @@ impl Code {
         self.by_code_order.clear();
         self.by_code_order.extend(blocks);
         // (Most clients number blocks so.)
-        let Err(block) = cover(&self.by_code_order, func, graph) else { return Ok(()) };
-        if self.by_code_order.is_sorted_by_key(|&b| graph.first(b)) {
-            return Err(Error::BadBlockRange { block });
+        let result = cover(&self.by_code_order, func, graph);
+        if result.is_ok() || self.by_code_order.is_sorted_by_key(|&b| graph.first(b)) {
+            return result;
         }
         self.by_code_order.sort_unstable_by_key(|&b| graph.first(b));
-        cover(&self.by_code_order, func, graph).map_err(|block| Error::BadBlockRange { block })
+        cover(&self.by_code_order, func, graph)
     }
 
     /// Sees to it that there is room for an instruction's operands, from `first` on, and the values that they may be; returns where they
@@ -329,17 +329,20 @@ fn pack(
     found
 }
 
-/// Do `blocks`, in this order, cover the function's instructions without gap or overlap? If not, where is the first?
-fn cover(blocks: &[Block], func: &impl Function, graph: &Graph) -> Result<(), Block> {
+/// Sees whether `blocks`, in this order, cover the function's instructions without gap or overlap.
+fn cover(blocks: &[Block], func: &impl Function, graph: &Graph) -> Result<(), Error> {
     let mut next = Inst::new(0);
     for &block in blocks {
-        if graph.first(block) != next {
-            return Err(block);
+        let first = graph.first(block);
+        if first != next {
+            let why = if first < next { range::OVERLAP } else { range::GAP };
+            return Err(Error::BadBlockRange { block, why });
         }
         next = graph.end(block);
     }
     if next.index() != func.num_insts() {
-        return Err(Block::new(graph.num_blocks().saturating_sub(1)));
+        let last = blocks.last().copied().unwrap_or(Block::new(0));
+        return Err(Error::BadBlockRange { block: last, why: range::REST });
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 /// What an instruction does to control flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum InstKind {
     /// Control goes on to the next instruction.
     #[default]
@@ -20,6 +21,7 @@ pub enum InstKind {
 
 /// An instruction of a [`Func`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstData {
     /// What it does to control flow.
     pub kind: InstKind,
@@ -31,6 +33,7 @@ pub struct InstData {
 
 /// A block of a [`Func`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct BlockData {
     /// Its instructions.
     pub insts: InstRange,
@@ -58,6 +61,7 @@ pub struct BlockData {
 /// assert_eq!(func.insts.len(), 2);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Func {
     /// The block where it starts.
     pub entry: Block,
@@ -81,6 +85,7 @@ pub struct Func {
 
 /// A block's frequency: a finite number not below zero, compared by its bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "f32", into = "f32"))]
 pub struct Frequency(u32);
 
 impl Frequency {
@@ -92,6 +97,20 @@ impl Frequency {
     /// The frequency as a number.
     pub fn get(self) -> f32 {
         f32::from_bits(self.0)
+    }
+}
+
+impl TryFrom<f32> for Frequency {
+    type Error = &'static str;
+
+    fn try_from(value: f32) -> Result<Self, Self::Error> {
+        Self::new(value).ok_or("a frequency is finite and not negative")
+    }
+}
+
+impl From<Frequency> for f32 {
+    fn from(frequency: Frequency) -> Self {
+        frequency.get()
     }
 }
 
@@ -156,6 +175,7 @@ impl Function for Func {
 
 /// A function together with the machine that it is to run on: one problem for the allocator.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Problem {
     /// The function.
     pub func: Func,
@@ -166,7 +186,8 @@ pub struct Problem {
 /// Builds a [`Func`] block by block.
 ///
 /// Blocks are laid out in the order in which they are made, whatever the order in which instructions are added.
-/// [`FuncBuilder::finish`] numbers the instructions and derives the predecessors.
+/// [`FuncBuilder::finish`] numbers the instructions and derives the predecessors. What else a function says is set in the [`Func`] that comes
+/// out: frequencies, labels for a debugger, and how many words a spill slot takes, which are one for an integer and two for others.
 #[derive(Clone, Debug, Default)]
 pub struct FuncBuilder {
     blocks: Vec<Draft>,
@@ -197,6 +218,13 @@ impl FuncBuilder {
     pub fn block(&mut self, params: &[VReg]) -> Block {
         self.blocks.push(Draft { params: params.to_vec(), ..Draft::default() });
         Block::new(self.blocks.len() - 1)
+    }
+
+    /// Adds a parameter to a block, a new virtual register. Every branch there must pass one argument more.
+    pub fn param(&mut self, block: Block, class: RegClass) -> VReg {
+        let param = self.vreg(class);
+        self.blocks[block.index()].params.push(param);
+        param
     }
 
     /// Adds an instruction at the end of a block.

@@ -7,15 +7,18 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum OperandConstraint {
-    /// In a register or on the stack.
+    /// In an allocatable register or in a spill slot.
     Any,
     /// In an allocatable register.
     Reg,
-    /// On the stack.
+    /// On the stack: in a spill slot, or in the fixed stack slot that holds the value, which
+    /// [`as_reg`](crate::Allocation::as_reg) gives.
     Stack,
-    /// In this register (or this fixed stack slot).
+    /// In this register, or in this fixed stack slot. It need not be allocatable, and may be the scratch register: the value
+    /// is moved there right in front of the instruction that uses it, and away right behind the one that defines it.
     FixedReg(PReg),
-    /// On definitions only: in the register of the instruction's operand with this index, which must be an early use.
+    /// On definitions only: in the register of the instruction's operand with this index, which must be an early use. (If that
+    /// may be anywhere, it is in a register.)
     Reuse(usize),
     /// In a register numbered below this limit, a power of two up to 64.
     Limit(usize),
@@ -105,8 +108,8 @@ impl Operand {
     ///
     /// # Panics
     ///
-    /// If a limit is no power of two or above 64; in builds with debug assertions also if a fixed register is of another class, or the operand to
-    /// reuse is not among the first 32.
+    /// If a limit is no power of two or above 64, if a fixed register is of another class than the virtual register, or if the operand to reuse
+    /// is not among the first 32: none of these has an encoding.
     #[inline(always)]
     pub fn new(vreg: VReg, constraint: OperandConstraint, kind: OperandKind, pos: OperandPos) -> Self {
         let constraint = match constraint {
@@ -114,12 +117,12 @@ impl Operand {
             OperandConstraint::Reg => 1,
             OperandConstraint::Stack => 2,
             OperandConstraint::FixedReg(reg) => {
-                debug_assert!(reg.class() == vreg.class());
+                assert!(reg.class() == vreg.class(), "a value is fixed to a register of its own class");
                 FIXED | reg.hw_enc() as u64
             }
             OperandConstraint::Reuse(index) => {
-                debug_assert!(index < 32);
-                REUSE | (index as u64 & 31)
+                assert!(index < 32, "one of the first 32 operands is reused");
+                REUSE | index as u64
             }
             OperandConstraint::Limit(max) => {
                 assert!(max.is_power_of_two() && max <= PReg::MAX + 1, "a limit is a power of two up to 64");

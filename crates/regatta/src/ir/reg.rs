@@ -1,5 +1,6 @@
 //! Registers: their classes, physical registers and sets of them, virtual registers, and the machine's environment.
 
+use crate::output::Allocation;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{BitAnd, BitOr};
@@ -417,6 +418,11 @@ pub struct MachineEnv {
 }
 
 impl MachineEnv {
+    /// Is it a spill slot, or a fixed stack slot? Linear in the number of fixed stack slots.
+    pub fn is_on_stack(&self, place: Allocation) -> bool {
+        place.is_stack() || place.as_reg().is_some_and(|reg| self.fixed_stack_slots.contains(&reg))
+    }
+
     /// The registers of `class` that may hold values, as a mask of their numbers.
     pub fn allocatable(&self, class: RegClass) -> u64 {
         let c = class.index();

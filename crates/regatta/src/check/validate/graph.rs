@@ -1,6 +1,6 @@
 //! Blocks and edges.
 
-use crate::error::Error;
+use crate::error::{Error, range};
 use crate::ir::{Block, Function, Inst};
 use crate::limits;
 use alloc::vec::Vec;
@@ -12,7 +12,7 @@ pub(in crate::check) fn blocks(func: &impl Function) -> Result<(), Error> {
     limits::check(func)?;
     // Each block has an instruction.
     if num_blocks > num_insts {
-        return Err(Error::BadBlockRange { block: Block::new(num_insts) });
+        return Err(Error::BadBlockRange { block: Block::new(num_insts), why: range::FEW });
     }
     let entry = func.entry_block();
     if entry.index() >= num_blocks {
@@ -22,21 +22,39 @@ pub(in crate::check) fn blocks(func: &impl Function) -> Result<(), Error> {
     for block in by_code_order(func) {
         // Only the ends are read: a client's range may be one that the other methods cannot count.
         let (first, end) = (func.block_insns(block).first().index(), func.block_insns(block).end().index());
-        if first != next || end <= first || end > num_insts {
-            return Err(Error::BadBlockRange { block });
+        let wrong = match () {
+            () if end <= first => Some(range::EMPTY),
+            () if end > num_insts => Some(range::BEYOND),
+            () if first < next => Some(range::OVERLAP),
+            () if first > next => Some(range::GAP),
+            () => None,
+        };
+        if let Some(why) = wrong {
+            return Err(Error::BadBlockRange { block, why });
         }
         next = end;
         for inst in (first..end).map(Inst::new) {
             let (branch, ret) = (func.is_branch(inst), func.is_ret(inst));
             let last = inst.index() + 1 == end;
-            if branch && ret || (branch || ret) != last {
-                return Err(Error::BadTerminator { inst });
+            let wrong = match (branch, ret, last) {
+                (true, true, _) => Some("it is both a branch and a return"),
+                (false, false, true) => Some("it ends the block, and is neither a branch nor a return"),
+                (true, false, false) => Some("it is a branch, and does not end the block"),
+                (false, true, false) => Some("it is a return, and does not end the block"),
+                _ => None,
+            };
+            if let Some(why) = wrong {
+                return Err(Error::BadTerminator { block, inst, why });
             }
         }
         let last = Inst::new(end - 1);
         let succs = func.block_succs(block);
         if func.is_ret(last) && !succs.is_empty() {
-            return Err(Error::BadTerminator { inst: last });
+            return Err(Error::BadTerminator {
+                block,
+                inst: last,
+                why: "it is a return, and the block has successors",
+            });
         }
         for (n, &to) in succs.iter().enumerate() {
             if to.index() >= num_blocks {
@@ -49,8 +67,8 @@ pub(in crate::check) fn blocks(func: &impl Function) -> Result<(), Error> {
         }
     }
     if next != num_insts {
-        // Instructions behind the last block belong to none.
-        return Err(Error::BadBlockRange { block: Block::new(num_blocks - 1) });
+        let last = by_code_order(func).last().copied().unwrap_or(entry);
+        return Err(Error::BadBlockRange { block: last, why: range::REST });
     }
     Ok(())
 }

@@ -5,12 +5,13 @@
 //! input, whatever the input; nothing recurses and nothing panics. (What a client's own methods do is their affair: only
 //! blocks, instructions and successors that exist are asked for.)
 
-mod environment;
 mod graph;
+mod machine_env;
 mod operands;
 mod values;
 
 pub(super) use graph::{blocks, by_code_order};
+pub(crate) use machine_env::check as environment;
 
 use crate::error::Error;
 use crate::ir::{Block, Function, MachineEnv, RegClass};
@@ -20,11 +21,12 @@ use values::Values;
 ///
 /// An allocator may rely on what this accepts, and a client that builds its functions by hand may find its own mistakes
 /// with it. It does not promise that an allocation exists: what one instruction demands is counted, and reported when it
-/// is surely too much, but a function may ask for the impossible in subtler ways.
+/// is too much, but a function may ask for the impossible in subtler ways. (Nor does it look for values that are always the
+/// same: two parameters that turn out to be one value need one register, and are counted as two.)
 ///
 /// ```
 /// use regatta::check::validate;
-/// use regatta::{Error, FuncBuilder, MachineEnv, Operand, PRegSet, RegClass};
+/// use regatta::{Error, FuncBuilder, Inst, MachineEnv, Operand, PRegSet, RegClass};
 ///
 /// let mut env = MachineEnv::default();
 /// env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 0b1111);
@@ -33,14 +35,14 @@ use values::Values;
 /// let block = b.block(&[]);
 /// let x = b.vreg(RegClass::Int);
 /// b.ret(block, &[Operand::reg_use(x)]);
-/// assert_eq!(validate(&b.finish(), &env), Err(Error::Undefined { vreg: x }));
+/// assert_eq!(validate(&b.finish(), &env), Err(Error::Undefined { vreg: x, inst: Some(Inst::new(0)) }));
 /// ```
 ///
 /// # Errors
 ///
 /// The first thing that is wrong.
 pub fn validate(func: &impl Function, env: &MachineEnv) -> Result<(), Error> {
-    environment::check(env)?;
+    environment(env)?;
     graph::blocks(func)?;
     graph::edges(func)?;
     let values = Values::define(func)?;

@@ -173,7 +173,7 @@ impl Parts<'_> {
             if let Some(reg) = self.fixed(op) {
                 let lasts = op.kind() == OperandKind::Def || op.pos() == OperandPos::Late;
                 if lasts && self.clobbers.contains(reg) {
-                    return self.bad(n, "its register is clobbered by the instruction");
+                    return self.bad(n, "its register is clobbered by the instruction: take it out of the clobbers");
                 }
                 if claims.claim(self.inst, reg, op, self.multiple_defs).is_err() {
                     return self.bad(n, "its register is another operand's at the same time");

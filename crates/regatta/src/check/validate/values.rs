@@ -127,7 +127,7 @@ impl Values {
     ) -> Result<(), Error> {
         let defined_at = self.defined_at[vreg.vreg()];
         if defined_at == 0 {
-            return Err(Error::Undefined { vreg });
+            return Err(Error::Undefined { vreg, inst: Some(inst) });
         }
         if self.class[vreg.vreg()] != vreg.class() as u8 + 1 {
             return Err(Error::ClassMismatch { vreg, inst: Some(inst) });
