@@ -15,11 +15,12 @@
 //! # Ok::<(), regatta_corpus::CorpusError>(())
 //! ```
 
+mod frames;
 mod record;
 
+use frames::Frames;
 use record::FuncRecord;
 use regatta::Problem;
-use ruzstd::decoding::StreamingDecoder;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use std::io::Read;
 use std::path::Path;
@@ -62,23 +63,35 @@ pub enum CorpusError {
 ///
 /// If the bytes are not in the format.
 pub fn read(bytes: &[u8]) -> Result<Vec<Problem>, CorpusError> {
-    let mut plain = Vec::new();
-    let bad = |why| if bytes.starts_with(&MAGIC) { CorpusError::Damaged(why) } else { CorpusError::Zstd(why) };
-    let mut decoder = StreamingDecoder::new(bytes).map_err(|e| bad(e.to_string()))?;
-    decoder.read_to_end(&mut plain).map_err(|e| bad(e.to_string()))?;
+    let bad = |error: std::io::Error| match bytes.starts_with(&MAGIC) {
+        true => CorpusError::Damaged(error.to_string()),
+        false => CorpusError::Zstd(error.to_string()),
+    };
+    if bytes.is_empty() {
+        return Err(CorpusError::Zstd("it is empty".to_owned()));
+    }
+    let mut frames = Frames::new(bytes);
     let mut problems = Vec::new();
-    let mut rest = plain.as_slice();
-    while !rest.is_empty() {
+    let mut record = Vec::new();
+    // Record by record: what is wrong in one is found before the next is unpacked.
+    let mut read = |length: usize, record: &mut Vec<u8>| {
+        record.clear();
+        frames.by_ref().take(length as u64).read_to_end(record).map_err(bad)
+    };
+    loop {
         let function = problems.len();
-        let (length, tail) = rest.split_first_chunk::<4>().ok_or(CorpusError::CutOff { function })?;
-        let length = u32::from_le_bytes(*length) as usize;
-        let (record, tail) = tail.split_at_checked(length).ok_or(CorpusError::CutOff { function })?;
-        rest = tail;
+        if read(4, &mut record)? == 0 {
+            return Ok(problems);
+        }
+        let length = record.as_slice().try_into().map_err(|_| CorpusError::CutOff { function })?;
+        let length = u32::from_le_bytes(length) as usize;
+        if read(length, &mut record)? < length {
+            return Err(CorpusError::CutOff { function });
+        }
         let record: FuncRecord =
-            postcard::from_bytes(record).map_err(|e| CorpusError::Record { function, why: e.to_string() })?;
+            postcard::from_bytes(&record).map_err(|e| CorpusError::Record { function, why: e.to_string() })?;
         problems.push(record.into_problem().map_err(|why| CorpusError::Record { function, why })?);
     }
-    Ok(problems)
 }
 
 /// The bytes of a corpus file that holds these problems.
@@ -135,8 +148,45 @@ mod tests {
     }
 
     #[test]
+    fn files_may_be_put_behind_one_another() {
+        let bytes = file();
+        let skipped = [0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 2];
+        let both = [&bytes[..], &skipped, &bytes].concat();
+        assert_eq!(read(&both).map(|problems| problems.len()).ok(), Some(200));
+        let error = read(&[&bytes[..], b"and more"].concat()).expect_err("that is no frame");
+        assert!(matches!(error, CorpusError::Damaged(_)), "{error}");
+        let error = read(&[&bytes[..], &skipped[..9]].concat()).expect_err("one byte is missing");
+        assert!(matches!(error, CorpusError::Damaged(_)), "{error}");
+    }
+
+    /// Whatever byte is another one, the file is not read as a right one that holds something else.
+    #[test]
+    fn a_byte_that_is_wrong_is_noticed() {
+        let bytes = file();
+        let problems = read(&bytes).expect("as it was written");
+        for place in 0..bytes.len() {
+            let mut wrong = bytes.clone();
+            wrong[place] ^= 4;
+            assert!(read(&wrong).is_err() || read(&wrong).is_ok_and(|read| read == problems), "byte {place}");
+        }
+    }
+
+    /// 2 GB of zeros in 64 KB: the first record, which is empty, is none.
+    #[test]
+    fn what_unpacks_to_very_much_is_not_unpacked_first() {
+        let mut bytes = [&MAGIC[..], &[0, 0x38]].concat();
+        for n in 0..16_000u32 {
+            let header = (1u32 << 17) << 3 | 2 | u32::from(n == 15_999);
+            bytes.extend_from_slice(&header.to_le_bytes()[..3]);
+            bytes.push(0);
+        }
+        assert!(matches!(read(&bytes), Err(CorpusError::Record { function: 0, .. })));
+    }
+
+    #[test]
     fn what_is_no_corpus_is_not_called_damaged() {
         let error = read(b"machine {}").expect_err("this is text");
         assert!(matches!(error, CorpusError::Zstd(_)), "{error}");
+        assert!(matches!(read(b""), Err(CorpusError::Zstd(_))));
     }
 }
