@@ -6,25 +6,27 @@ use super::locations::{Loc, Locations};
 use super::questions::Questions;
 use super::symbolic::{Observer, describe, refutation};
 use super::validate::by_code_order;
-use crate::ir::{Block, Function, OperandKind, OperandPos, VReg};
+use crate::ir::{Block, Function, OperandKind, OperandPos, PerClass, RegClass, VReg};
 use crate::output::{InstPosition, Output, ProgPoint};
 use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-/// A value that the client asked for, and the location that would hold it.
-type Wanted = (VReg, Loc);
+/// What the client asked for: the label, from where to where, and which value.
+type Request = (u32, ProgPoint, ProgPoint, VReg);
 
 /// Watches the debug locations while values are followed.
 pub(super) struct DebugCheck<'a, F> {
     func: &'a F,
     output: &'a Output,
     faults: &'a mut Faults,
-    /// For each debug location, any of these values must be there: its part of `wanted`, empty once it is reported.
+    /// Sorted.
+    requests: Vec<Request>,
+    /// For each debug location, the value of one of these requests must be there, of those that reach to its end. Empty once it is reported.
     watches: Vec<core::ops::Range<u32>>,
-    wanted: Vec<Wanted>,
+    /// And where values of each class are, if they are there.
+    places: Vec<PerClass<Loc>>,
     /// For each block, the debug locations that have a point in it.
     by_block: Vec<Vec<u32>>,
     /// The point just behind each block.
@@ -45,8 +47,9 @@ impl<'a, F: Function> DebugCheck<'a, F> {
             func,
             output,
             faults,
+            requests: Vec::new(),
             watches: Vec::with_capacity(output.debug_locations.len()),
-            wanted: Vec::new(),
+            places: Vec::with_capacity(output.debug_locations.len()),
             by_block: vec![Vec::new(); func.num_blocks()],
             block_ends: (0..func.num_blocks())
                 .map(|block| ProgPoint::before(func.block_insns(Block::new(block)).end()))
@@ -55,8 +58,7 @@ impl<'a, F: Function> DebugCheck<'a, F> {
             begun: vec![Vec::new(); locs.len()],
             watched: Vec::new(),
         };
-        // What the client asked for, by label.
-        let mut requests: Vec<(u32, ProgPoint, ProgPoint, VReg)> = Vec::new();
+        let mut requests: Vec<Request> = Vec::new();
         for &(vreg, from, to, label) in func.debug_value_labels() {
             if from < to && to.index() <= func.num_insts() {
                 requests.push((label, ProgPoint::before(from), ProgPoint::before(to), vreg));
@@ -72,7 +74,7 @@ impl<'a, F: Function> DebugCheck<'a, F> {
         let by_code_order = by_code_order(func);
         let mut last: Option<(u32, ProgPoint)> = None;
         for (n, &(label, from, to, alloc)) in output.debug_locations.iter().enumerate() {
-            let first = this.wanted.len() as u32;
+            let mut watch = 0..0;
             if from >= to {
                 this.report(n, "it ends before it begins");
             } else if last > Some((label, from)) {
@@ -81,11 +83,10 @@ impl<'a, F: Function> DebugCheck<'a, F> {
                 let begin = requests.partition_point(|request| request.0 < label);
                 let end = requests.partition_point(|request| (request.0, request.1) <= (label, from));
                 let begin = begin + reach[begin..end].partition_point(|&reach| reach < to);
-                let covering = requests[begin..end].iter().filter(|request| to <= request.2);
-                this.wanted.extend(covering.map(|request| (request.3, locs.of(alloc, request.3.class()))));
-                if this.wanted.len() as u32 == first {
+                if !requests[begin..end].iter().any(|request| to <= request.2) {
                     this.report(n, "nobody asked for that label there");
                 } else {
+                    watch = begin as u32..end as u32;
                     let first_block = by_code_order.partition_point(|&block| this.block_ends[block.index()] <= from);
                     for &block in &by_code_order[first_block..] {
                         this.by_block[block.index()].push(n as u32);
@@ -96,26 +97,28 @@ impl<'a, F: Function> DebugCheck<'a, F> {
                 }
             }
             last = last.max(Some((label, to)));
-            this.watches.push(first..this.wanted.len() as u32);
+            this.watches.push(watch);
+            this.places.push(RegClass::ALL.map(|class| locs.of(alloc, class)));
         }
+        this.requests = requests;
         this
     }
 
     /// The values of which one must be in debug location `n`.
-    fn wanted_by(&self, n: usize) -> &[Wanted] {
-        let watch = &self.watches[n];
-        &self.wanted[watch.start as usize..watch.end as usize]
+    fn wanted_by(&self, n: usize) -> impl Iterator<Item = VReg> + '_ {
+        let (watch, to) = (&self.watches[n], self.output.debug_locations[n].2);
+        let requests = &self.requests[watch.start as usize..watch.end as usize];
+        requests.iter().filter(move |request| to <= request.2).map(|request| request.3)
     }
 
     /// Is one of the wanted values being defined here? An early definition's place is its own from before the instruction.
     fn is_early_def(&self, point: ProgPoint, n: usize) -> bool {
-        let wanted = self.wanted_by(n);
         let (inst, alloc) = (point.inst(), self.output.debug_locations[n].3);
         let mut operands = self.func.inst_operands(inst).iter().zip(self.output.inst_allocs(inst));
         point.pos() == InstPosition::Before
             && operands.any(|(op, &at)| {
                 let early_def = op.kind() == OperandKind::Def && op.pos() == OperandPos::Early;
-                early_def && at == alloc && wanted.iter().any(|&(vreg, _)| vreg == op.vreg())
+                early_def && at == alloc && self.wanted_by(n).any(|vreg| vreg == op.vreg())
             })
     }
 
@@ -143,48 +146,47 @@ impl<F: Function> Watch<'_, '_, F> {
         !to_begin.is_empty()
     }
 
-    /// Looks at one of the debug locations, if it has begun and not ended.
+    /// Looks at one of the debug locations, if it has begun and not ended. Linear in the requests for its label that begin before it and
+    /// reach as far as its end or over others that do.
     fn look(&mut self, n: u32, block: Block, point: ProgPoint, contents: &Contents, edits: usize) {
         let n = n as usize;
-        let (_, from, to, _) = self.check.output.debug_locations[n];
-        let watch = self.check.watches[n].clone();
-        if point < from || to <= point || watch.is_empty() {
+        let Self { check, questions, is_answered } = self;
+        let (_, from, to, _) = check.output.debug_locations[n];
+        if point < from || to <= point || check.watches[n].is_empty() {
             return;
         }
         // The moves of an edge stand before the branch because they cannot stand behind it. A value that is needed no
         // more on the edge may give its place up to them and still be said to be there until the end of the block.
-        let at_end = point == self.check.block_ends[block.index()].prev().prev();
+        let at_end = point == check.block_ends[block.index()].prev().prev();
         let before = |loc: Loc| {
             let moved = contents.journal[edits..].iter().find(|moved| moved.0 == loc);
             moved.map_or_else(|| contents.get(loc), |&(_, held)| held)
         };
         let mut found = None;
-        for k in watch {
-            let (vreg, loc) = self.check.wanted[k as usize];
-            let now = self.refute(block, vreg, contents.get(loc));
-            if now.is_none() || at_end && self.refute(block, vreg, before(loc)).is_none() {
+        let mut doubt = |vreg: VReg, held: Held| {
+            let name = vreg.vreg() as u32;
+            match held {
+                Held::AtStart(loc) if !*is_answered => {
+                    questions.ask(block, loc, name);
+                    Some(None)
+                }
+                held => refutation(questions, block, name, held).map(Some),
+            }
+        };
+        for vreg in check.wanted_by(n) {
+            let loc = check.places[n][vreg.class().index()];
+            let now = doubt(vreg, contents.get(loc));
+            if now.is_none() || at_end && doubt(vreg, before(loc)).is_none() {
                 return;
             }
-            found = found.or(now.map(|held| (vreg, held)));
+            found = found.or(now.flatten().map(|refutation| (vreg, refutation)));
         }
-        if self.is_answered
-            && let Some((vreg, held)) = found
-            && !self.check.is_early_def(point, n)
+        if *is_answered
+            && let Some((vreg, refutation)) = found
+            && !check.is_early_def(point, n)
         {
-            self.check.watches[n] = 0..0;
-            self.check.report(n, &format!("{point}, {vreg} is not there, but {held}"));
-        }
-    }
-
-    /// What is held instead of the value, if it is not the value, or if that has not been answered yet.
-    fn refute(&mut self, block: Block, vreg: VReg, held: Held) -> Option<String> {
-        let name = vreg.vreg() as u32;
-        match held {
-            Held::AtStart(loc) if !self.is_answered => {
-                self.questions.ask(block, loc, name);
-                Some(String::new())
-            }
-            held => refutation(self.questions, block, name, held).map(|refutation| describe(refutation, block)),
+            check.watches[n] = 0..0;
+            check.report(n, &format!("{point}, {vreg} is not there, but {}", describe(refutation, block)));
         }
     }
 }
@@ -197,11 +199,13 @@ impl<F: Function> Observer for Watch<'_, '_, F> {
             && self.check.output.debug_locations[n as usize].1 <= point
         {
             self.check.to_begin.pop();
-            for k in self.check.watches[n as usize].clone() {
-                let loc = self.check.wanted[k as usize].1;
-                if let Some(begun) = self.check.begun.get_mut(loc.index()) {
+            let mut places = self.check.places[n as usize];
+            places.sort_unstable();
+            // (Registers are the same place for values of all classes, and slots for those of the same size.)
+            for same in places.chunk_by(|a, b| a == b) {
+                if let Some(begun) = self.check.begun.get_mut(same[0].index()) {
                     begun.push(n);
-                    self.check.watched.push(loc);
+                    self.check.watched.push(same[0]);
                 }
             }
             self.look(n, block, point, contents, edits);
