@@ -29,6 +29,8 @@
 //! - Types have a few methods and traits more than the interface asks for. Some are `const fn` that need not be.
 //! - `Display` and `Debug` of some types read differently.
 //! - An instruction may have at most 4,095 operands.
+//! - `PRegSet::add_up_to` adds, as it says; the other crate's also takes away what the set has of the register's class from there on.
+//! - Operands that have no encoding are refused by their constructors in all builds.
 //! - Statistics count what there is in this allocator; the others stay 0 (see [`Output::stats`]).
 //! - The checker checks more: also the frame's layout and what is said for debuggers.
 //! - The feature `fuzzing` makes random functions and tests both algorithms with them. The other crate's also tests two of its

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::scale::Subject;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use regatta::Algorithm;
 use regatta_testing::families::Family;
@@ -252,6 +252,9 @@ pub(crate) struct NoOracleArgs {
     rest: Vec<OsString>,
 }
 
+/// The most instructions that `regatta gen` makes a function of.
+const MOST_MADE: u64 = 100_000_000;
+
 /// The arguments of `regatta gen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct GenArgs {
@@ -259,7 +262,7 @@ pub(crate) struct GenArgs {
     #[arg(value_parser = family())]
     pub(crate) family: Family,
     /// About how many instructions: at least a few dozen, and 2.5 times as many in nested-ifs
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_MADE))]
     pub(crate) size: usize,
     /// The file to write: a corpus if its name ends in .raf.zst, text if in .rt or .txt; `-` for text on standard output
     #[arg(long, short, value_name = "FILE", default_value = "-")]

@@ -3,7 +3,7 @@
 use crate::random::{Kind, generate};
 use crate::{interpret, invalid};
 use regatta::fuzzing::{self, Random};
-use regatta::{Algorithm, Context, Options, Problem, check, run, run_with_ctx, text};
+use regatta::{Algorithm, Context, FrequencyModel, Options, Problem, SlotLayout, check, run, run_with_ctx, text};
 use regatta_compare::ra2;
 use std::cell::RefCell;
 use std::panic::catch_unwind;
@@ -125,21 +125,12 @@ pub fn allocate(problem: &Problem, solvable: bool, algorithms: &[Algorithm], ran
         }
         let output = &context.output;
         check::check(&problem.func, &problem.env, output).unwrap_or_else(|faults| panic!("{name}: {faults}"));
-        if is_in_order(problem) {
-            ra2::check(problem, output).unwrap_or_else(|faults| panic!("{name}: regalloc2's checker: {faults}"));
-        }
+        ra2::check(problem, output).unwrap_or_else(|faults| panic!("{name}: regalloc2's checker: {faults}"));
         if let Some(inst) = interpret::wrong_read(problem, output, random, 200) {
             panic!("{name}: executed, {inst} reads a wrong value");
         }
         CONTEXT.set(context);
     }
-}
-
-/// Does every block but headers of loops come after all its predecessors, and can be reached? regalloc2's checker wants that.
-fn is_in_order(problem: &Problem) -> bool {
-    let func = &problem.func;
-    let first_pred = |block: usize| func.blocks[block].preds.iter().map(|pred| pred.index()).min();
-    func.entry.index() == 0 && (1..func.blocks.len()).all(|block| first_pred(block).is_some_and(|pred| pred < block))
 }
 
 /// Liveness and distances against a data-flow.
@@ -209,10 +200,18 @@ pub fn invalid_input(random: &Random) {
     try_everything(&invalid::problem(random));
 }
 
+/// Every algorithm in every setting that makes a difference to it.
+fn settings() -> impl Iterator<Item = Options> {
+    let with = |algorithm| Options { algorithm, ..Options::default() };
+    let estimated = |algorithm| Options { frequencies: FrequencyModel::Estimated, ..with(algorithm) };
+    let probed = Options { slot_layout: SlotLayout::Probed, ..with(Algorithm::Backtracking) };
+    let others = [estimated(Algorithm::Thorough), estimated(Algorithm::Quick), probed];
+    Algorithm::ALL.into_iter().map(with).chain(others)
+}
+
 fn try_everything(problem: &Problem) {
     try_with_validation(problem);
-    for algorithm in SSA {
-        let options = Options { algorithm, validate: false, ..Options::default() };
+    for options in settings() {
         if cfg!(debug_assertions) {
             // An assertion is a good way to end. Builds without assertions shall end without a panic.
             let _ = catch_unwind(|| drop(run(&problem.func, &problem.env, &options)));
@@ -225,9 +224,9 @@ fn try_everything(problem: &Problem) {
 fn try_with_validation(problem: &Problem) {
     let valid = check::validate(&problem.func, &problem.env);
     let _ = valid.as_ref().map_err(ToString::to_string);
-    for algorithm in SSA {
-        let name = algorithm.name();
-        match run(&problem.func, &problem.env, &Options { algorithm, validate: true, ..Options::default() }) {
+    for options in settings() {
+        let name = options.algorithm.name();
+        match run(&problem.func, &problem.env, &Options { validate: true, ..options }) {
             Ok(output) => {
                 assert_eq!(valid, Ok(()), "{name} allocates what is invalid");
                 let verdict = check::check(&problem.func, &problem.env, &output);

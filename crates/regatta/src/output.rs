@@ -135,7 +135,7 @@ impl Allocation {
         !self.is_none()
     }
 
-    /// Is it a register, or a fixed stack slot that a `PReg` stands for ([`MachineEnv::is_on_stack`])?
+    /// Is it a register, or a fixed stack slot that a `PReg` stands for ([`is_on_stack`](crate::MachineEnv::is_on_stack))?
     #[inline(always)]
     pub const fn is_reg(self) -> bool {
         matches!(self.kind(), AllocationKind::Reg)

@@ -111,6 +111,18 @@ fn line_breaks_and_comments_do_not_matter() {
     assert_eq!(parse("; nothing here"), Ok(vec![]));
 }
 
+/// Some editors put a mark in front of a text. And a class may list its registers in several goes.
+#[test]
+fn what_else_may_be_written() {
+    let [marked] =
+        &parse("\u{feff}machine { int preferred p0i, preferred p1i }\nfunction { block0: ret }").unwrap()[..]
+    else {
+        panic!("one function")
+    };
+    assert_eq!(marked.env.preferred_regs_by_class[0].iter().collect::<Vec<_>>(), [int(0), int(1)]);
+    assert!(parse("machine { \u{feff} }").is_err(), "the mark stands in front only");
+}
+
 #[test]
 fn a_machine_is_written_once_for_all_that_share_it() {
     let mut other = sample();

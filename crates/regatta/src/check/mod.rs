@@ -6,7 +6,8 @@
 //! follows values through each block by itself: what a location holds is a value that the block made, or what some location held when the
 //! block began. Each use must read a location that holds its value; where the block does not tell, the question is passed on to the blocks
 //! before it, by the name that a parameter has there, until all ways back have come to where the value was made (`questions`). So nothing is
-//! approximated: what is rejected goes wrong on some way through the blocks. What is said for debuggers is asked in the same manner.
+//! approximated: what is rejected goes wrong on some way through the blocks. (Registers that are not allocatable hold nothing that
+//! can be counted on behind the instruction that an operand is fixed to them at.) What is said for debuggers is asked in the same manner.
 
 mod climb;
 mod contents;

@@ -44,11 +44,15 @@ pub(super) fn token(text: &str, from: usize) -> Token {
     Token { kind, span: start..start + length }
 }
 
-/// Past white space and comments.
+/// What some editors put in front of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Past white space and comments, and what may be in front of all.
 fn skip(text: &str, mut at: usize) -> usize {
     loop {
         let rest = text.get(at..).unwrap_or("");
-        at += rest.len() - rest.trim_start().len();
+        at +=
+            rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || at == 0 && c == BYTE_ORDER_MARK).len();
         if !text.get(at..).is_some_and(|rest| rest.starts_with(';')) {
             return at;
         }

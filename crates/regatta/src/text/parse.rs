@@ -79,9 +79,9 @@ impl Parser<'_> {
         let class = class.index();
         loop {
             if self.eat_word("preferred") {
-                machine.env.preferred_regs_by_class[class] = self.regs()?.into_iter().collect();
+                machine.env.preferred_regs_by_class[class].union_from(self.regs()?.into_iter().collect());
             } else if self.eat_word("non_preferred") {
-                machine.env.non_preferred_regs_by_class[class] = self.regs()?.into_iter().collect();
+                machine.env.non_preferred_regs_by_class[class].union_from(self.regs()?.into_iter().collect());
             } else if self.eat_word("scratch") {
                 machine.env.scratch_by_class[class] = Some(self.preg()?);
             } else if self.eat_word("slot") {
