@@ -17,8 +17,9 @@ pub(crate) const NO_ORACLE: &str = "The commands `oracle` and `bound`, which com
 
 /// A register allocator at work on functions in files
 ///
-/// A file is a corpus (.raf.zst) or text, told apart by content. The exit code is 0 when all is well, 1 when a checker
-/// objects or a function is invalid or cannot be allocated, and 2 when the command line or an input makes no sense.
+/// A file is a corpus (.raf.zst) or text, told apart by content; `-` is standard input. The exit code is 0 when all is
+/// well, 1 when a checker objects or a function is invalid or cannot be allocated, and 2 when the command line or an
+/// input makes no sense.
 #[derive(Debug, Parser)]
 #[command(name = "regatta", version, term_width = 100)]
 #[cfg_attr(not(feature = "oracle"), command(after_help = NO_ORACLE))]

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use regatta::text::{self, ParseError};
 use regatta::{Problem, check};
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 /// The end of a corpus file's name.
@@ -33,12 +33,18 @@ impl std::error::Error for BadText {}
 /// Every problem in a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<Problem>> {
     let name = || path.display().to_string();
-    let bytes = std::fs::read(path).with_context(name)?;
+    let bytes = if path == Path::new("-") { read_standard_input() } else { std::fs::read(path) }.with_context(name)?;
     if bytes.starts_with(&ZSTD_MAGIC) {
         return regatta_corpus::read(&bytes).with_context(name);
     }
     let source = String::from_utf8(bytes).map_err(|_| anyhow!("neither a corpus nor text")).with_context(name)?;
     text::parse(&source).map_err(|error| report(&source, &name(), &error).into())
+}
+
+fn read_standard_input() -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The functions that a file has, or the one of them that was asked for, with their numbers.
@@ -58,9 +64,19 @@ pub(crate) fn read_selected(path: &Path, function: Option<usize>) -> Result<Vec<
     }
 }
 
+/// What is wrong with a function, and with which instruction.
+pub(crate) fn explain(problem: &Problem, error: &regatta::Error) -> String {
+    let inst = error.inst().filter(|inst| inst.index() < problem.func.insts.len());
+    match inst {
+        Some(inst) => format!("{error} ({inst}: `{}`)", text::print_inst(&problem.func, inst)),
+        None => error.to_string(),
+    }
+}
+
 /// Takes out the problems that are invalid and returns what is wrong with them, by number.
-pub(crate) fn reject_invalid(problems: &mut Vec<(usize, Problem)>) -> Vec<(usize, regatta::Error)> {
-    let verdicts: Vec<_> = problems.par_iter().map(|(_, p)| check::validate(&p.func, &p.env).err()).collect();
+pub(crate) fn reject_invalid(problems: &mut Vec<(usize, Problem)>) -> Vec<(usize, String)> {
+    let verdict = |p: &Problem| check::validate(&p.func, &p.env).map_err(|error| explain(p, &error)).err();
+    let verdicts: Vec<_> = problems.par_iter().map(|(_, p)| verdict(p)).collect();
     let mut rejected = Vec::new();
     let mut verdicts = verdicts.into_iter();
     problems.retain(|(number, _)| match verdicts.next().flatten() {

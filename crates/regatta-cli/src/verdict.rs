@@ -1,5 +1,6 @@
 //! What two independent checkers say to an allocation of ours.
 
+use crate::input;
 use regatta::check::Faults;
 use regatta::{Algorithm, Options, Output, Problem, check};
 use regatta_compare::ra2;
@@ -17,7 +18,7 @@ pub(crate) fn allocate(problem: &Problem, algorithm: Algorithm) -> Result<Output
     let options = Options { algorithm, validate: true, ..Options::default() };
     let attempt = catch_unwind(AssertUnwindSafe(|| regatta::run(&problem.func, &problem.env, &options)));
     match attempt {
-        Ok(result) => result.map_err(|error| format!("cannot be allocated: {error}")),
+        Ok(result) => result.map_err(|error| format!("cannot be allocated: {}", input::explain(problem, &error))),
         Err(_) => Err("cannot be allocated: the allocator panics".to_owned()),
     }
 }

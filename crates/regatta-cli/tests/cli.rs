@@ -27,8 +27,13 @@ const INVALID: &str = "machine { int preferred p0i, slot 1 } function { block0: 
 
 /// Runs the command in a directory and returns its exit code, standard output and standard error.
 fn regatta(directory: &Path, args: &[&str]) -> (i32, String, String) {
+    regatta_reading(directory, Stdio::null(), args)
+}
+
+/// The same with something on standard input.
+fn regatta_reading(directory: &Path, input: Stdio, args: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_regatta"));
-    command.args(args).current_dir(directory).stdin(Stdio::null());
+    command.args(args).current_dir(directory).stdin(input);
     let output = command.output().expect("the command starts");
     let text = |bytes| String::from_utf8(bytes).expect("the command prints text");
     (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
@@ -51,6 +56,14 @@ fn shown(directory: &TempDir, args: &[&str]) -> String {
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus")
+}
+
+#[test]
+fn a_function_may_come_from_standard_input() {
+    let here = directory(&[("small.rt", SMALL)]);
+    let input = std::fs::File::open(here.path().join("small.rt")).expect("just written");
+    let (code, out, _) = regatta_reading(here.path(), input.into(), &["check", "-"]);
+    assert_eq!((code, out.as_str()), (0, "1 functions, 4 allocations checked, 0 objections\n"));
 }
 
 #[test]

@@ -222,6 +222,24 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
+impl Error {
+    /// The instruction that is wrong, if it is one.
+    pub fn inst(&self) -> Option<Inst> {
+        match *self {
+            Self::TooManyLiveRegs { inst, .. }
+            | Self::BranchOperands { inst }
+            | Self::BadTerminator { inst, .. }
+            | Self::NotDominated { inst, .. }
+            | Self::BadConstraint { inst, .. } => Some(inst),
+            Self::NoSuchVReg { inst, .. }
+            | Self::MultipleDefs { inst, .. }
+            | Self::Undefined { inst, .. }
+            | Self::ClassMismatch { inst, .. } => inst,
+            _ => None,
+        }
+    }
+}
+
 /// What can be wrong with the instructions of a block, for [`Error::BadBlockRange`].
 pub(crate) mod range {
     pub(crate) const EMPTY: &str = "it has no instructions";

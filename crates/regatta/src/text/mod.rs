@@ -54,7 +54,7 @@ mod lex;
 mod parse;
 mod print;
 
-use crate::ir::{InstKind, Problem, RegClass};
+use crate::ir::{Func, Inst, InstKind, Problem, RegClass};
 use crate::output::Output;
 use alloc::string::String;
 use core::fmt;
@@ -75,6 +75,24 @@ pub fn print_all(problems: &[Problem]) -> String {
 /// This is for reading only; [`parse()`] does not take it.
 pub fn print_allocated(problem: &Problem, output: &Output) -> String {
     print::allocated(problem, output)
+}
+
+/// The text of one instruction, without its place. Empty if the function does not have it.
+///
+/// ```
+/// use regatta::{FuncBuilder, Inst, Operand, RegClass, text};
+///
+/// let mut b = FuncBuilder::new();
+/// let block = b.block(&[]);
+/// let x = b.vreg(RegClass::Int);
+/// b.op(block, &[Operand::reg_def(x)]);
+/// b.ret(block, &[]);
+/// let func = b.finish();
+/// assert_eq!(text::print_inst(&func, Inst::new(0)), "op def v0i reg");
+/// assert_eq!(text::print_inst(&func, Inst::new(7)), "");
+/// ```
+pub fn print_inst(func: &Func, inst: Inst) -> String {
+    print::inst(func, inst)
 }
 
 /// The problems that a text holds.

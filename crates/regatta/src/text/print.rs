@@ -206,6 +206,15 @@ fn write_targets(out: &mut String, block: &BlockData, before: &str) -> fmt::Resu
     Ok(())
 }
 
+pub(super) fn inst(func: &Func, inst: Inst) -> String {
+    let mut out = String::new();
+    if inst.index() < func.insts.len() {
+        // (A string takes all that is written to it.)
+        let _ = write_inst(&mut out, func, inst, &[]);
+    }
+    String::from(out.trim_start())
+}
+
 /// An instruction, without the end of its line. Locations follow their operands.
 fn write_inst(out: &mut String, func: &Func, inst: Inst, allocs: &[Allocation]) -> fmt::Result {
     let Some(inst) = func.insts.get(inst.index()) else { return write!(out, "  ; no such instruction") };

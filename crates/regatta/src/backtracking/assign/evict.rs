@@ -126,6 +126,7 @@ impl Assign {
         let cuts = [(first > 0).then(|| ranges[first].from), (last < ranges.len()).then(|| ranges[last].from)];
         let set = bundles.bundles[owner].set;
         bundles.sets[set].is_split = true;
+        self.splits += 1;
         let mut part = owner;
         if let Some(at) = cuts[1] {
             [part, _] = self.cut_in_place(on, bundles, part, at);
