@@ -190,7 +190,7 @@ impl Parts<'_> {
             for step in [OperandPos::Early, OperandPos::Late] {
                 demand.clear();
                 demand.extend((0..self.operands.len()).filter_map(|n| self.demand(n, class, step)));
-                if demand.len() <= 1 {
+                if demand.is_empty() {
                     continue;
                 }
                 // Clobbers spoil registers late. What is there early may be in a clobbered one, unless it stays.

@@ -141,6 +141,8 @@ fn constraints() {
     bad_constraint(&[early_def(5, reg(1)), Operand::reg_fixed_def(v(6), reg(1))]);
     let many: vec::Vec<_> = (5..9).map(|n| Operand::reg_def(v(n))).collect();
     assert_eq!(found_in(&many), Err(Error::TooManyLiveRegs { inst: Inst(0), class: RegClass::Int }));
+    let nowhere = found(|f| f.insts[2].clobbers = (0..64).map(reg).collect());
+    assert_eq!(nowhere, Error::TooManyLiveRegs { inst: Inst(2), class: RegClass::Int });
     let float = [Operand::reg_def(VReg::new(5, RegClass::Float))];
     assert!(found_in(&float).is_err(), "the machine has no float registers");
     let clobbered = found(|f| {
