@@ -13,8 +13,7 @@ pub(super) struct Flow {
     pub(super) order: Vec<usize>,
 }
 
-/// A random graph. Blocks are in reverse postorder: regalloc2's checker takes a block that is visited before its predecessors for one
-/// that knows nothing. With `unreachable`, some cannot be reached, and come last.
+/// A random graph. Blocks are in reverse postorder, as compilers number them. With `unreachable`, some cannot be reached, and come last.
 pub(super) fn flow(random: &Random, unreachable: bool) -> Flow {
     let mut succs = match random.below(10) {
         0..=5 => any(random),
