@@ -9,6 +9,7 @@
 
 use crate::pressure::live_in;
 use regatta::{Block, Func, Function, OperandConstraint, OperandKind, Problem, RegClass, VReg};
+use regatta_compare::order::reverse_postorder;
 use std::collections::HashMap;
 
 /// The most words that are forced into the frame at one instruction.
@@ -54,12 +55,8 @@ pub(crate) fn words(problem: &Problem) -> u64 {
 /// Which blocks control can come to.
 fn reachable(func: &Func) -> Vec<bool> {
     let mut is_reachable = vec![false; func.num_blocks()];
-    let mut todo = vec![func.entry_block()];
-    while let Some(block) = todo.pop() {
-        if !core::mem::replace(&mut is_reachable[block.index()], true) {
-            todo.extend_from_slice(func.block_succs(block));
-        }
-    }
+    let succs = |block: usize| func.blocks[block].succs.iter().map(|to| to.index());
+    reverse_postorder(func.entry.index(), &mut is_reachable, succs);
     is_reachable
 }
 

@@ -15,9 +15,6 @@ const CORPUS: &str = ".raf.zst";
 const TEXT: [&str; 2] = [".rt", ".txt"];
 /// The directory that the benchmark takes its files from when it is given none.
 const DEFAULT_DIRECTORY: &str = "corpus";
-/// What every zstd stream begins with.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-
 /// A file that is not in the text form: the report, with the place shown, ready to print.
 #[derive(Debug)]
 pub(crate) struct BadText(String);
@@ -34,7 +31,7 @@ impl std::error::Error for BadText {}
 pub(crate) fn read(path: &Path) -> Result<Vec<Problem>> {
     let name = || path.display().to_string();
     let bytes = if path == Path::new("-") { read_standard_input() } else { std::fs::read(path) }.with_context(name)?;
-    if bytes.starts_with(&ZSTD_MAGIC) {
+    if regatta_corpus::is_corpus(&bytes) {
         return regatta_corpus::read(&bytes).with_context(name);
     }
     let source = String::from_utf8(bytes).map_err(|_| anyhow!("neither a corpus nor text")).with_context(name)?;

@@ -57,13 +57,19 @@ pub enum CorpusError {
     },
 }
 
+/// Do the bytes begin as those of a corpus file do? (As a zstd file does, be it with something that is to be skipped.)
+pub fn is_corpus(bytes: &[u8]) -> bool {
+    let skipped = bytes.first().is_some_and(|byte| byte & 0xf0 == 0x50) && bytes.get(1..4) == Some(&[0x2a, 0x4d, 0x18]);
+    skipped || bytes.starts_with(&MAGIC)
+}
+
 /// Every problem in the bytes of a corpus file.
 ///
 /// # Errors
 ///
 /// If the bytes are not in the format.
 pub fn read(bytes: &[u8]) -> Result<Vec<Problem>, CorpusError> {
-    let bad = |error: std::io::Error| match bytes.starts_with(&MAGIC) {
+    let bad = |error: std::io::Error| match is_corpus(bytes) {
         true => CorpusError::Damaged(error.to_string()),
         false => CorpusError::Zstd(error.to_string()),
     };
@@ -153,6 +159,9 @@ mod tests {
         let skipped = [0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 2];
         let both = [&bytes[..], &skipped, &bytes].concat();
         assert_eq!(read(&both).map(|problems| problems.len()).ok(), Some(200));
+        let behind = [&skipped[..], &bytes].concat();
+        assert!(is_corpus(&behind));
+        assert_eq!(read(&behind).map(|problems| problems.len()).ok(), Some(100));
         let error = read(&[&bytes[..], b"and more"].concat()).expect_err("that is no frame");
         assert!(matches!(error, CorpusError::Damaged(_)), "{error}");
         let error = read(&[&bytes[..], &skipped[..9]].concat()).expect_err("one byte is missing");
@@ -180,7 +189,10 @@ mod tests {
             bytes.extend_from_slice(&header.to_le_bytes()[..3]);
             bytes.push(0);
         }
-        assert!(matches!(read(&bytes), Err(CorpusError::Record { function: 0, .. })));
+        let taken = allocation_counter::measure(|| {
+            assert!(matches!(read(&bytes), Err(CorpusError::Record { function: 0, .. })));
+        });
+        assert!(taken.bytes_max < 10 << 20, "{} bytes", taken.bytes_max);
     }
 
     #[test]

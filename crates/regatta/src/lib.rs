@@ -332,17 +332,13 @@ pub fn run_with_ctx<'a>(
                 (cost::cost(func, &Machine::new(env), backtracking.flow(), output), output.num_spillslots)
             };
             match results {
+                (Err(error), _) | (_, Err(error)) if !may_be_its_own(&error) => Err(error),
                 (Ok(()), Ok(())) if price(second) >= price(output) => Ok(()),
-                (Ok(()), Err(error)) if may_be_its_own(&error) => Ok(()),
-                (Ok(()), Ok(())) => {
+                (_, Ok(())) => {
                     core::mem::swap(output, second);
                     Ok(())
                 }
-                (Err(error), Ok(())) if may_be_its_own(&error) => {
-                    core::mem::swap(output, second);
-                    Ok(())
-                }
-                (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+                (first, Err(_)) => first,
             }
         }
     };

@@ -373,8 +373,7 @@ impl Assign {
     fn split(&mut self, on: Input<'_>, bundles: &mut Bundles, bundle: Bundle, split: Split) {
         self.splits += 1;
         bundles.sets[bundles.bundles[bundle].set].is_split = true;
-        let ranges = bundles.ranges(bundle);
-        let (start, end) = (ranges[0].from, ranges[ranges.len() - 1].to);
+        let (start, end) = bundles.stretch(bundle);
         debug_assert!(split.keep_until > start || split.resume_at > start, "a split must split");
         debug_assert!(split.keep_until < end, "something must be split off");
         let (mut kept, mut rest) = (Some(bundle), None);

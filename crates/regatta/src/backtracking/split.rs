@@ -52,7 +52,7 @@ pub(crate) fn choose(
     live: &LiveRanges,
 ) -> Split {
     let ranges = bundles.ranges(bundle);
-    let (start, end) = (ranges[0].from, ranges[ranges.len() - 1].to);
+    let (start, end) = bundles.stretch(bundle);
     if let [only] = ranges
         && points.is_minimal(only.from, only.to)
     {

@@ -123,15 +123,16 @@ impl Assign {
         if 2 * (last - first) > ranges.len() {
             return None;
         }
-        let cuts = [(first > 0).then(|| ranges[first].from), (last < ranges.len()).then(|| ranges[last].from)];
+        let start = (first > 0).then(|| ranges[first].from);
+        let end = ranges.get(last).map(|range| range.from);
         let set = bundles.bundles[owner].set;
         bundles.sets[set].is_split = true;
         self.splits += 1;
         let mut part = owner;
-        if let Some(at) = cuts[1] {
+        if let Some(at) = end {
             [part, _] = self.cut_in_place(on, bundles, part, at);
         }
-        if let Some(at) = cuts[0] {
+        if let Some(at) = start {
             [_, part] = self.cut_in_place(on, bundles, part, at);
         }
         Some(part)
