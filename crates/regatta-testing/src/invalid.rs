@@ -27,7 +27,7 @@ fn near(random: &Random, count: usize) -> u32 {
         1 => count as u32,
         2 => count.saturating_sub(1) as u32,
         3 => random.any() as u32 >> random.below(32),
-        _ => random.below(count + 1) as u32,
+        _ => random.below(count.saturating_add(1)) as u32,
     }
 }
 
