@@ -222,9 +222,11 @@ impl<F: Function> Observer for Watch<'_, '_, F> {
 #[cfg(test)]
 mod tests {
     use crate::check::{FaultKind, check};
-    use crate::ir::{Func, FuncBuilder, Inst, MachineEnv, Operand, PRegSet, RegClass};
-    use crate::output::Allocation;
+    use crate::ir::{Func, FuncBuilder, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos};
+    use crate::ir::{PReg, PRegSet, RegClass, VReg};
+    use crate::output::{Allocation, Edit, Output, ProgPoint};
     use crate::{Options, run};
+    use alloc::vec;
     use alloc::vec::Vec;
 
     /// Six values, each labelled for three instructions, every second one for one label, among longer and shorter
@@ -271,5 +273,107 @@ mod tests {
             assert_eq!(faults(n, location.0, other), 1, "location {n} in {other}");
             assert!(faults(n, location.0 + 20, location.3) > 0, "location {n} with another label");
         }
+    }
+
+    fn reg(n: usize) -> Allocation {
+        Allocation::reg(PReg::new(n, RegClass::Int))
+    }
+
+    fn two_registers() -> MachineEnv {
+        let mut env = MachineEnv::default();
+        env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 0b11);
+        env
+    }
+
+    /// Is it true that the value labelled 1 is in the register from the first point until the second?
+    fn is_there(func: &Func, output: &Output, register: usize, from: ProgPoint, to: ProgPoint) -> bool {
+        let output = Output { debug_locations: vec![(1, from, to, reg(register))], ..output.clone() };
+        match check(func, &two_registers(), &output) {
+            Ok(()) => true,
+            Err(faults) => {
+                assert!(faults.as_slice().iter().all(|fault| fault.kind == FaultKind::DebugLocation), "{faults}");
+                false
+            }
+        }
+    }
+
+    fn after(inst: usize) -> ProgPoint {
+        ProgPoint::after(Inst::new(inst))
+    }
+
+    fn before(inst: usize) -> ProgPoint {
+        ProgPoint::before(Inst::new(inst))
+    }
+
+    /// A value is in its register until another one takes it, which may be long after the location has begun.
+    #[test]
+    fn a_location_that_ends_too_late_is_found() {
+        let mut b = FuncBuilder::new();
+        let block = b.block(&[]);
+        let [first, second] = [(); 2].map(|()| b.vreg(RegClass::Int));
+        b.op(block, &[Operand::reg_def(first)]);
+        b.op(block, &[Operand::reg_use(first)]);
+        b.op(block, &[Operand::reg_def(second)]);
+        b.op(block, &[Operand::reg_use(second)]);
+        b.ret(block, &[]);
+        let mut func = b.finish();
+        func.debug_labels.push((first, Inst::new(0), Inst::new(5), 1));
+        let output = Output { allocs: vec![reg(0); 4], inst_alloc_offsets: vec![0, 1, 2, 3, 4], ..Output::default() };
+        assert!(is_there(&func, &output, 0, after(0), before(1)));
+        assert!(is_there(&func, &output, 0, after(0), after(2)), "until the instruction has executed");
+        assert!(!is_there(&func, &output, 0, after(0), before(3)));
+        assert!(!is_there(&func, &output, 0, after(1), after(4)));
+        assert!(!is_there(&func, &output, 1, after(0), after(2)));
+        assert!(!is_there(&func, &output, 0, before(0), after(2)), "defined late");
+    }
+
+    /// What is defined early is in its place from before the instruction, and nothing else is.
+    #[test]
+    fn an_early_definition_is_there_before_its_instruction() {
+        let any_reg = OperandConstraint::Reg;
+        let early = |vreg: VReg| Operand::new(vreg, any_reg, OperandKind::Def, OperandPos::Early);
+        for labelled in 0..2 {
+            let mut b = FuncBuilder::new();
+            let block = b.block(&[]);
+            let values = [(); 2].map(|()| b.vreg(RegClass::Int));
+            b.op(block, &[early(values[0]), Operand::reg_def(values[1])]);
+            b.op(block, &values.map(Operand::reg_use));
+            b.ret(block, &[]);
+            let mut func = b.finish();
+            func.debug_labels.push((values[labelled], Inst::new(0), Inst::new(2), 1));
+            let allocs = vec![reg(0), reg(1), reg(0), reg(1)];
+            let output = Output { allocs, inst_alloc_offsets: vec![0, 2, 4], ..Output::default() };
+            for register in 0..2 {
+                let holds = register == labelled;
+                assert_eq!(is_there(&func, &output, register, before(0), before(1)), holds && labelled == 0);
+                assert_eq!(is_there(&func, &output, register, after(0), after(1)), holds);
+            }
+        }
+    }
+
+    /// The moves of an edge stand before the branch for want of a place behind it: what they take from a value on the edge, it had until then.
+    #[test]
+    fn a_value_may_give_its_place_up_to_the_moves_of_an_edge() {
+        let mut b = FuncBuilder::new();
+        let [first, second, parameter] = [(); 3].map(|()| b.vreg(RegClass::Int));
+        let entry = b.block(&[]);
+        let next = b.block(&[parameter]);
+        b.op(entry, &[Operand::reg_def(first), Operand::reg_def(second)]);
+        b.op(entry, &[Operand::reg_use(first)]);
+        b.branch(entry, &[], &[(next, &[second])]);
+        b.op(next, &[Operand::reg_use(parameter)]);
+        b.ret(next, &[]);
+        let mut func = b.finish();
+        func.debug_labels.push((first, Inst::new(0), Inst::new(5), 1));
+        let allocs = vec![reg(0), reg(1), reg(0), reg(0)];
+        let moved = Edit::Move { from: reg(1), to: reg(0) };
+        let inst_alloc_offsets = vec![0, 2, 3, 3, 4];
+        let mut output = Output { allocs, inst_alloc_offsets, edits: vec![(before(2), moved)], ..Output::default() };
+        assert!(is_there(&func, &output, 0, after(0), before(3)), "until the end of the block");
+        assert!(!is_there(&func, &output, 0, after(0), after(3)), "not behind it");
+        assert!(!is_there(&func, &output, 1, after(0), before(3)), "another's register");
+        output.edits[0].0 = after(1);
+        assert!(!is_there(&func, &output, 0, after(0), before(3)), "not behind a move that is no edge's");
+        assert!(is_there(&func, &output, 0, after(0), after(1)));
     }
 }
