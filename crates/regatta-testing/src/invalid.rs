@@ -21,7 +21,7 @@ pub fn problem(random: &Random) -> Problem {
 }
 
 /// A number that is likely to be just inside or outside of what there is, or very large.
-fn near(random: &Random, count: usize) -> u32 {
+pub(crate) fn near(random: &Random, count: usize) -> u32 {
     match random.below(12) {
         0 => u32::MAX,
         1 => count as u32,

@@ -5,6 +5,7 @@
 //! | [`families`] | functions of any size, of shapes that hurt allocators |
 //! | [`random`] | random functions that can be allocated, on random machines |
 //! | [`invalid`] | problems that are mostly invalid |
+//! | [`outputs`] | outputs that are mostly wrong |
 //! | [`features`] | what generated functions have in them, and what they lack |
 //! | [`interpret`] | a function and its allocation executed side by side |
 //! | [`reduce`] | a failing problem made small |
@@ -14,6 +15,7 @@ pub mod families;
 pub mod features;
 pub mod interpret;
 pub mod invalid;
+pub mod outputs;
 pub mod random;
 pub mod reduce;
 pub mod targets;

@@ -1,7 +1,7 @@
 //! The bodies of the fuzz targets. Each takes its choices from a [`Random`] and panics when something is wrong.
 
 use crate::random::{Kind, generate};
-use crate::{interpret, invalid};
+use crate::{interpret, invalid, outputs};
 use regatta::fuzzing::{self, Random};
 use regatta::{Algorithm, Context, FrequencyModel, Options, Problem, SlotLayout, check, run, run_with_ctx, text};
 use regatta_compare::ra2;
@@ -12,7 +12,7 @@ use std::panic::catch_unwind;
 pub type Target = (&'static str, fn(&Random));
 
 /// Every target.
-pub const ALL: [Target; 9] = [
+pub const ALL: [Target; 10] = [
     ("ssa", ssa),
     ("backtracking", backtracking),
     ("moves", fuzzing::parallel_moves),
@@ -22,6 +22,7 @@ pub const ALL: [Target; 9] = [
     ("slots", fuzzing::slots),
     ("text", text_form),
     ("invalid", invalid_input),
+    ("outputs", wrong_outputs),
 ];
 
 /// Runs the target of this name.
@@ -217,6 +218,37 @@ fn try_everything(problem: &Problem) {
             let _ = catch_unwind(|| drop(run(&problem.func, &problem.env, &options)));
         } else {
             let _ = run(&problem.func, &problem.env, &options);
+        }
+    }
+}
+
+/// Wrong outputs to the checker, for valid functions and others: it comes to a verdict. Of an output that it accepts for a valid function,
+/// nothing reads a wrong value along random paths.
+pub fn wrong_outputs(random: &Random) {
+    let is_generated = random.chance(80);
+    let problem = if is_generated { generate(random, any_kind(random)) } else { invalid::problem(random) };
+    let valid = check::validate(&problem.func, &problem.env);
+    let algorithm = random.pick(&Algorithm::ALL).unwrap_or_default();
+    let options = Options { algorithm, validate: true, ..Options::default() };
+    let right = run(&problem.func, &problem.env, &options).unwrap_or_default();
+    for _ in 0..8 {
+        let mut output = right.clone();
+        outputs::break_some(random, &problem, &mut output);
+        let verdict = check::check(&problem.func, &problem.env, &output);
+        let _ = verdict.as_ref().map_err(ToString::to_string);
+        if is_generated {
+            let _ = (text::print_allocated(&problem, &output), output.written_regs(&problem.func));
+        }
+        if verdict.is_ok() && valid.is_ok() {
+            for _ in 0..4 {
+                let wrong = interpret::wrong_read(&problem, &output, random, 100);
+                assert_eq!(
+                    wrong,
+                    None,
+                    "accepted, and reads a wrong value:\n{}",
+                    text::print_allocated(&problem, &output)
+                );
+            }
         }
     }
 }

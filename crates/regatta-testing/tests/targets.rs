@@ -88,3 +88,8 @@ fn text_form() {
 fn invalid() {
     run("invalid", 3000);
 }
+
+#[test]
+fn outputs() {
+    run("outputs", 2000);
+}

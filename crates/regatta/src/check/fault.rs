@@ -133,3 +133,26 @@ impl fmt::Display for Faults {
 }
 
 impl core::error::Error for Faults {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn what_is_beyond_the_limit_is_counted_and_costs_no_message() {
+        let mut faults = Faults::default();
+        assert_eq!(faults.clone().into_result(), Ok(()));
+        for n in 0..Faults::LIMIT {
+            faults.report(FaultKind::Input, None, || n.to_string());
+        }
+        let lines = (0..Faults::LIMIT).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
+        assert_eq!((faults.omitted(), faults.to_string()), (0, lines.clone()));
+        for _ in 0..2 {
+            faults.report(FaultKind::Input, None, || unreachable!("there is no room for it"));
+        }
+        assert_eq!((faults.as_slice().len(), faults.omitted()), (Faults::LIMIT, 2));
+        assert_eq!(faults.to_string(), lines + "\nand 2 more");
+        assert_eq!(faults.clone().into_result(), Err(faults));
+    }
+}
