@@ -3,9 +3,9 @@
 use anyhow::{Result, anyhow};
 use regatta::{Algorithm, Context, FrequencyModel, Options, Output, Problem};
 use regatta_compare::flat::Flat;
+use regatta_compare::panics::caught;
 use regatta_compare::ra2::{self, Adapter, Ctx, RegallocOptions};
 use std::hint::black_box;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// An allocator.
@@ -84,7 +84,7 @@ impl Runner {
     /// Allocates once and says how long it took. An allocator that panics has failed, and starts afresh.
     pub(crate) fn allocate(&mut self, prepared: &Prepared<'_>) -> Result<Duration> {
         let Prepared { problem, our_func, their_func, their_env } = prepared;
-        let attempt = catch_unwind(AssertUnwindSafe(|| match &mut self.storage {
+        let attempt = caught(|| match &mut self.storage {
             Storage::Ours(options, context) => {
                 let start = Instant::now();
                 let result = black_box(regatta::run_with_ctx(our_func, &problem.env, options, context));
@@ -98,13 +98,13 @@ impl Runner {
                 let time = start.elapsed();
                 result.map(|_| time).map_err(|error| anyhow!("{error:?}"))
             }
-        }));
-        attempt.unwrap_or_else(|_| {
+        });
+        attempt.unwrap_or_else(|words| {
             match &mut self.storage {
                 Storage::Ours(_, context) => **context = Context::default(),
                 Storage::Theirs(_, context) => **context = Ctx::default(),
             }
-            Err(anyhow!("it panics"))
+            Err(anyhow!("it panics: {words}"))
         })
     }
 

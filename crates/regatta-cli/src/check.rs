@@ -34,7 +34,12 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Answer> {
             }
         }
     }
-    input::print(&format!("{functions} functions, {allocations} allocations checked, {objections} objections\n"))?;
+    input::print(&format!(
+        "{}, {} checked, {}\n",
+        input::count(functions, "function"),
+        input::count(allocations, "allocation"),
+        input::count(objections, "objection")
+    ))?;
     Ok(if objections == 0 { Answer::Yes } else { Answer::No })
 }
 
@@ -49,6 +54,6 @@ pub(crate) fn validate(args: &ValidateArgs) -> Result<Answer> {
             invalid += 1;
         }
     }
-    input::print(&format!("{functions} functions, {invalid} of them invalid\n"))?;
+    input::print(&format!("{}, {invalid} of them invalid\n", input::count(functions, "function")))?;
     Ok(if invalid == 0 { Answer::Yes } else { Answer::No })
 }

@@ -104,6 +104,11 @@ pub(crate) fn write(path: &Path, problems: &[Problem]) -> Result<()> {
     std::fs::write(path, bytes).with_context(|| name.into_owned())
 }
 
+/// "1 function", "2 functions".
+pub(crate) fn count(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Prints on standard output. That nobody reads on is no error.
 pub(crate) fn print(text: &str) -> Result<()> {
     use std::io::{ErrorKind, Write};

@@ -3,8 +3,8 @@
 use crate::input;
 use regatta::check::Faults;
 use regatta::{Algorithm, Options, Output, Problem, check};
+use regatta_compare::panics::caught;
 use regatta_compare::ra2;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The most characters of another checker's words that are passed on.
 const MAX_WORDS: usize = 300;
@@ -16,19 +16,19 @@ const MAX_WORDS: usize = 300;
 /// Why that cannot be done. A panic is such a reason too.
 pub(crate) fn allocate(problem: &Problem, algorithm: Algorithm) -> Result<Output, String> {
     let options = Options { algorithm, validate: true, ..Options::default() };
-    let attempt = catch_unwind(AssertUnwindSafe(|| regatta::run(&problem.func, &problem.env, &options)));
+    let attempt = caught(|| regatta::run(&problem.func, &problem.env, &options));
     match attempt {
         Ok(result) => result.map_err(|error| format!("cannot be allocated: {}", input::explain(problem, &error))),
-        Err(_) => Err("cannot be allocated: the allocator panics".to_owned()),
+        Err(words) => Err(format!("cannot be allocated: the allocator panics: {words}")),
     }
 }
 
 /// The checkers' objections to an allocation, a line for each checker that objects.
 pub(crate) fn objections(problem: &Problem, output: &Output) -> Vec<String> {
-    let ours = catch_unwind(AssertUnwindSafe(|| check::check(&problem.func, &problem.env, output)));
+    let ours = caught(|| check::check(&problem.func, &problem.env, output));
     let ours = match ours {
         Ok(verdict) => verdict.map_err(|faults| in_short(&faults)),
-        Err(_) => Err("it panics".to_owned()),
+        Err(words) => Err(format!("it panics: {words}")),
     };
     let theirs = ra2::check(problem, output).map_err(|words| words.chars().take(MAX_WORDS).collect::<String>());
     let ours = ours.err().map(|words| format!("our checker: {words}"));

@@ -63,7 +63,7 @@ fn a_function_may_come_from_standard_input() {
     let here = directory(&[("small.rt", SMALL)]);
     let input = std::fs::File::open(here.path().join("small.rt")).expect("just written");
     let (code, out, _) = regatta_reading(here.path(), input.into(), &["check", "-"]);
-    assert_eq!((code, out.as_str()), (0, "1 functions, 4 allocations checked, 0 objections\n"));
+    assert_eq!((code, out.as_str()), (0, "1 function, 4 allocations checked, 0 objections\n"));
 }
 
 #[test]

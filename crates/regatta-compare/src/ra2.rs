@@ -23,8 +23,8 @@
 //! ```
 
 use crate::order::in_reverse_postorder;
+use crate::panics::caught;
 use regatta::{Allocation, AllocationKind, Edit, Func, MachineEnv, Output, PReg, PRegSet, Problem, ProgPoint, Stats};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use regalloc2::{self, Algorithm, Ctx, RegAllocError, RegallocOptions};
 
@@ -53,14 +53,14 @@ pub fn check(problem: &Problem, output: &Output) -> Result<(), String> {
     let theirs = their_output(output)?;
     let func = Adapter::new(func);
     let env = machine_env(&problem.env);
-    let verdict = catch_unwind(AssertUnwindSafe(|| {
+    let verdict = caught(|| {
         let mut checker = regalloc2::checker::Checker::new(&func, &env);
         checker.prepare(&theirs);
         checker.run()
-    }));
+    });
     match verdict {
         Ok(verdict) => verdict.map_err(|faults| format!("{faults:?}")),
-        Err(_) => Err("regalloc2's checker panics".to_owned()),
+        Err(words) => Err(format!("regalloc2's checker panics: {words}")),
     }
 }
 

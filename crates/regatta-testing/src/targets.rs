@@ -4,9 +4,9 @@ use crate::random::{Kind, generate};
 use crate::{interpret, invalid, outputs};
 use regatta::fuzzing::{self, Random};
 use regatta::{Algorithm, Context, FrequencyModel, Options, Problem, SlotLayout, check, run, run_with_ctx, text};
+use regatta_compare::panics::caught;
 use regatta_compare::ra2;
 use std::cell::RefCell;
-use std::panic::catch_unwind;
 
 /// A fuzz target: its name, and its body.
 pub type Target = (&'static str, fn(&Random));
@@ -215,7 +215,7 @@ fn try_everything(problem: &Problem) {
     for options in settings() {
         if cfg!(debug_assertions) {
             // An assertion is a good way to end. Builds without assertions shall end without a panic.
-            let _ = catch_unwind(|| drop(run(&problem.func, &problem.env, &options)));
+            let _ = caught(|| drop(run(&problem.func, &problem.env, &options)));
         } else {
             let _ = run(&problem.func, &problem.env, &options);
         }
