@@ -186,7 +186,7 @@ impl<F: Function> Watch<'_, '_, F> {
             && !check.is_early_def(point, n)
         {
             check.watches[n] = 0..0;
-            check.report(n, &format!("{point}, {vreg} is not there, but {}", describe(refutation, block)));
+            check.report(n, &format!("{point}, {vreg} is not there, but {}", describe(questions, refutation)));
         }
     }
 }

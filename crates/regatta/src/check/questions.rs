@@ -27,11 +27,22 @@ struct Question {
     name: u32,
 }
 
-/// Why a location does not hold a value: what it holds instead at the end of some block that control may come by.
+/// Why a location does not hold a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Refutation {
-    pub(super) block: Block,
+    /// What it holds instead.
     pub(super) held: Held,
+    /// The block that leaves it so at its end; invalid if it is so from the beginning of the block that is asked about, or in that block alone.
+    left_by: Block,
+    /// The question that this answers; [`NONE`] if nothing had to be asked.
+    question: u32,
+}
+
+impl Refutation {
+    /// The block itself tells what the location holds instead.
+    pub(super) fn here(held: Held) -> Self {
+        Self { held, left_by: Block::invalid(), question: NONE }
+    }
 }
 
 /// Where a name is given.
@@ -57,8 +68,9 @@ pub(super) struct Questions {
     asked_by: Vec<(u32, u32)>,
     /// The questions whose answer is no, each with the reason.
     refuted: Vec<(u32, Refutation)>,
-    /// For each question the number of its reason in `refuted`, if the answer is no. Filled by [`Questions::answer`].
-    reasons: Vec<u32>,
+    /// For each question the number of its reason in `refuted`, if the answer is no, and the question that had this reason before it. Filled
+    /// by [`Questions::answer`], if any answer is no.
+    reasons: Vec<(u32, u32)>,
     /// How many questions have been followed.
     followed: usize,
     definitions: Vec<Definition>,
@@ -160,7 +172,7 @@ impl Questions {
         let param = definition.map_or(NO_PARAM, |definition| definition.param);
         if is_here && param == NO_PARAM {
             // What was there before is at best the value that had the name before.
-            self.refuted.push((asker, Refutation { block, held: Held::Nothing }));
+            self.refuted.push((asker, Refutation::here(Held::Nothing)));
             return;
         }
         if let Some(climb) = climb {
@@ -170,7 +182,7 @@ impl Questions {
             }
         }
         if block == func.entry_block() {
-            self.refuted.push((asker, Refutation { block, held: Held::Nothing }));
+            self.refuted.push((asker, Refutation::here(Held::Nothing)));
         }
         for n in 0..self.preds[block.index()].len() {
             let (pred, succ) = self.preds[block.index()][n];
@@ -190,30 +202,30 @@ impl Questions {
                 let number = self.number(Question { block, loc, name });
                 self.asked_by.push((number, asker));
             }
-            held => self.refuted.push((asker, Refutation { block, held })),
+            held => self.refuted.push((asker, Refutation { held, left_by: block, question: asker })),
         }
     }
 
-    /// Where the answer is no, so it is for those who asked.
+    /// Where the answer is no, so it is for those who asked. The nearest reason counts, which is the shortest to tell.
     fn spread(&mut self) {
         self.reasons.clear();
-        self.reasons.resize(self.questions.len(), NONE);
         if self.refuted.is_empty() {
             return;
         }
+        self.reasons.resize(self.questions.len(), (NONE, NONE));
         self.asked_by.sort_unstable();
-        let mut pending = Vec::new();
-        for (&(question, _), reason) in self.refuted.iter().zip(0..) {
-            pending.push((question, reason));
-            while let Some((question, reason)) = pending.pop() {
-                if self.reasons[question as usize] != NONE {
-                    continue;
-                }
-                self.reasons[question as usize] = reason;
-                let first = self.asked_by.partition_point(|&(asked, _)| asked < question);
-                let askers = self.asked_by[first..].iter().take_while(|&&(asked, _)| asked == question);
-                pending.extend(askers.map(|&(_, asker)| (asker, reason)));
+        let mut refuted: Vec<(u32, (u32, u32))> =
+            self.refuted.iter().zip(0..).map(|(&(question, _), reason)| (question, (reason, NONE))).collect();
+        let mut followed = 0;
+        while let Some(&(question, reason)) = refuted.get(followed) {
+            followed += 1;
+            if self.reasons[question as usize].0 != NONE {
+                continue;
             }
+            self.reasons[question as usize] = reason;
+            let first = self.asked_by.partition_point(|&(asked, _)| asked < question);
+            let askers = self.asked_by[first..].iter().take_while(|&&(asked, _)| asked == question);
+            refuted.extend(askers.map(|&(_, asker)| (asker, (reason.0, question))));
         }
     }
 
@@ -225,8 +237,17 @@ impl Questions {
     /// Why the location does not hold the value at the start of the block, if it does not. To be asked of questions that have been answered.
     pub(super) fn refutation(&self, block: Block, loc: Loc, name: u32) -> Option<Refutation> {
         let number = self.find(Question { block, loc, name })?;
-        let reason = self.reasons[number as usize];
-        self.refuted.get(reason as usize).map(|&(_, refutation)| refutation)
+        let (reason, _) = *self.reasons.get(number as usize)?;
+        self.refuted.get(reason as usize).map(|&(_, refutation)| Refutation { question: number, ..refutation })
+    }
+
+    /// The blocks that control must come through for a location to hold something else, the last one first. The block that was asked about is not
+    /// among them, but for one that control comes round to. Where the location is left alone for long, blocks may be missing.
+    pub(super) fn way(&self, refutation: Refutation) -> Vec<Block> {
+        let before = |&question: &u32| Some(self.reasons.get(question as usize)?.1).filter(|&before| before != NONE);
+        let questions = core::iter::successors(before(&refutation.question), before);
+        let blocks = questions.map(|question| self.questions[question as usize].block);
+        blocks.chain(refutation.left_by.is_valid().then_some(refutation.left_by)).collect()
     }
 }
 

@@ -90,7 +90,10 @@ impl<F: Function> Observer for Report<'_, F> {
         let Some(refutation) = refutation(self.questions, block, vreg.vreg() as u32, held) else { return };
         let (op, alloc) = (self.func.inst_operands(inst)[operand], self.output.inst_allocs(inst)[operand]);
         self.faults.report(FaultKind::WrongValue, Some(ProgPoint::before(inst)), || {
-            format!("operand {operand} of {inst} ({op}) is in {alloc}, which holds {}", describe(refutation, block))
+            format!(
+                "operand {operand} of {inst} ({op}) is in {alloc}, which holds {}",
+                describe(self.questions, refutation)
+            )
         });
     }
 }
@@ -100,17 +103,33 @@ pub(super) fn refutation(questions: &Questions, block: Block, name: u32, held: H
     match held {
         Held::AtStart(loc) => questions.refutation(block, loc, name),
         held if held == Held::Value(name) => None,
-        held => Some(Refutation { block, held }),
+        held => Some(Refutation::here(held)),
     }
 }
 
-/// What is held instead in the block, in words.
-pub(super) fn describe(refutation: Refutation, block: Block) -> String {
-    let held = match refutation.held {
+/// The most blocks that are named of those that control comes by.
+const MAX_WAY: usize = 5;
+
+/// What is held instead, in words, and on which way.
+pub(super) fn describe(questions: &Questions, refutation: Refutation) -> String {
+    let mut words = match refutation.held {
         Held::Value(name) => format!("v{name}"),
         _ => String::from("no known value"),
     };
-    if refutation.block == block { held } else { format!("{held} if control comes from {}", refutation.block) }
+    let mut way = questions.way(refutation);
+    way.reverse();
+    let Some((from, by)) = way.split_first() else { return words };
+    words.push_str(&format!(" if control comes from {from}"));
+    for (n, block) in by.iter().enumerate() {
+        // Of a long way, its beginning and its end.
+        let end = by.len().saturating_sub(MAX_WAY / 2);
+        if n <= MAX_WAY / 2 || n >= end {
+            words.push_str(&format!("{}{block}", if n == 0 { " by way of " } else { ", " }));
+        } else if n + 1 == end {
+            words.push_str(", …");
+        }
+    }
+    words
 }
 
 impl<'a, F: Function> Flow<'a, F> {
