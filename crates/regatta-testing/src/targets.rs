@@ -240,6 +240,8 @@ pub fn wrong_outputs(random: &Random) {
             let _ = (text::print_allocated(&problem, &output), output.written_regs(&problem.func));
         }
         if verdict.is_ok() && valid.is_ok() {
+            let theirs = ra2::check(&problem, &output);
+            assert_eq!(theirs, Ok(()), "regalloc2's checker objects to:\n{}", text::print_allocated(&problem, &output));
             for _ in 0..4 {
                 let wrong = interpret::wrong_read(&problem, &output, random, 100);
                 assert_eq!(
