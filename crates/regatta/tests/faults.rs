@@ -5,9 +5,10 @@ use regatta::{Allocation, Edit, Inst, Output, PReg, Problem, ProgPoint, RegClass
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// Six integer registers, of which the last is not allocatable; float registers, whose slots have two words. p9i is on the stack.
+/// Integer registers of which p5i is nobody's and p6i scratch, float registers, whose slots have two words. p9i is on the stack, where an
+/// argument is.
 const SAMPLE: &str = "machine {
-      int preferred p0i-p4i, slot 1
+      int preferred p0i-p4i, scratch p6i, slot 1
       float preferred p0f p1f, slot 2
       stack p9i
     }
@@ -73,13 +74,14 @@ fn sample() -> (Problem, Output) {
 /// A way to break the sample, in words, and how that is done.
 type Breakage = (&'static str, fn(&mut Problem, &mut Output));
 
-const BREAKAGES: [Breakage; 37] = [
+const BREAKAGES: [Breakage; 42] = [
     ("the entry is no block", |problem, _| problem.func.entry = regatta::Block::new(9)),
     ("a value is defined twice", |problem, _| problem.func.blocks[3].params[0] = regatta::VReg::new(0, RegClass::Int)),
     ("no offset for the last instruction", |_, output| output.inst_alloc_offsets.truncate(6)),
     ("an offset that is too large", |_, output| output.inst_alloc_offsets[2] = 7),
     ("one location too many", |_, output| output.allocs.push(reg(0))),
     ("no location", |_, output| output.allocs[0] = Allocation::none()),
+    ("an encoding with a bit too many", |_, output| output.allocs[0] = Allocation::from_bits(3 << 28)),
     ("the register of a class that there is not", |_, output| output.allocs[0] = Allocation::from_bits(1 << 29 | 200)),
     ("a register of another class", |_, output| output.allocs[0] = float(1)),
     ("the wrong fixed register", |_, output| output.allocs[6] = reg(1)),
@@ -99,6 +101,9 @@ const BREAKAGES: [Breakage; 37] = [
     ("two definitions in one place", |_, output| output.allocs[1] = reg(0)),
     ("a late use where the instruction defines something", |_, output| output.allocs[5] = reg(0)),
     ("a late use in a register that is clobbered", |_, output| output.allocs[5] = reg(3)),
+    ("one definition twice where that is not allowed", |problem, _| {
+        problem.func.insts[0].operands[1] = regatta::Operand::reg_def(regatta::VReg::new(0, RegClass::Int));
+    }),
     ("two places for one definition", |problem, output| {
         problem.func.multiple_defs = true;
         problem.func.insts[0].operands[1] = regatta::Operand::reg_def(regatta::VReg::new(0, RegClass::Int));
@@ -110,6 +115,11 @@ const BREAKAGES: [Breakage; 37] = [
     ("a move from slot to slot", |_, output| output.edits[2].1 = moved(slot(1), slot(0))),
     ("a move from slot to fixed stack slot", |_, output| output.edits[2].1 = moved(slot(1), reg(9))),
     ("a move between classes", |_, output| output.edits[2].1 = moved(reg(1), float(0))),
+    ("a move to a register that is nobody's", |_, output| output.edits[3].1 = moved(reg(0), reg(5))),
+    ("a move to the register that stands for none", |_, output| {
+        output.edits[3].1 = moved(reg(0), Allocation::reg(PReg::invalid()));
+    }),
+    ("a move to a fixed stack slot", |_, output| output.edits[3].1 = moved(reg(0), reg(9))),
     ("a move from nowhere", |_, output| output.edits[2].1 = moved(Allocation::none(), reg(3))),
     ("a debug location that nobody asked for", |_, output| output.debug_locations[0].0 = 8),
     ("a debug location of another value", |_, output| output.debug_locations[0].3 = reg(0)),
@@ -139,16 +149,22 @@ fn faults_as_people_read_them() {
     assert!(FaultKind::ALL.iter().all(|kind| kinds.contains(kind)), "one of each kind: {kinds:?}");
 }
 
-/// What the checker says of a function whose operands are in these places, with nothing moved.
-fn faults_in_place(function: &str, allocs: Vec<Allocation>) -> String {
+/// What the checker says of a function with these moves, and the operands in these places.
+fn verdict(function: &str, edits: Vec<(ProgPoint, Edit)>, allocs: Vec<Allocation>) -> Result<(), String> {
     let Problem { func, env } = text::parse(function).expect("well-formed").remove(0);
     let starts = func.insts.iter().scan(0, |end, inst| {
         let start = *end;
         *end += inst.operands.len() as u32;
         Some(start)
     });
-    let output = Output { inst_alloc_offsets: starts.collect(), allocs, ..Output::default() };
-    check(&func, &env, &output).expect_err("wrong").to_string()
+    let inst_alloc_offsets = starts.collect();
+    let output = Output { edits, allocs, inst_alloc_offsets, num_spillslots: 1, ..Output::default() };
+    check(&func, &env, &output).map_err(|faults| faults.to_string())
+}
+
+/// The only fault of a function in which nothing is moved.
+fn fault_in_place(function: &str, allocs: Vec<Allocation>) -> String {
+    verdict(function, Vec::new(), allocs).expect_err("wrong")
 }
 
 #[test]
@@ -166,7 +182,7 @@ fn a_value_that_a_loop_replaces_is_missed_when_control_comes_round() {
         }";
     let places = vec![reg(0), reg(0), reg(0), reg(0)];
     let words = "operand 0 of inst2 (use v0i reg) is in p0i, which holds v1 if control comes from block1";
-    assert_eq!(faults_in_place(function, places), words);
+    assert_eq!(fault_in_place(function, places), words);
 }
 
 #[test]
@@ -180,7 +196,7 @@ fn of_a_long_way_the_beginning_and_the_end_are_told() {
         text + &format!("ret use v{blocks}i reg\n}}")
     };
     let way = |blocks| {
-        let words = faults_in_place(&function(blocks), vec![reg(0), reg(1)]);
+        let words = fault_in_place(&function(blocks), vec![reg(0), reg(1)]);
         words.split_once("which holds ").map(|(_, way)| way.to_owned()).unwrap_or(words)
     };
     let ways = [1, 2, 3, 6, 7, 9].map(way).join("\n");
@@ -192,4 +208,69 @@ fn of_a_long_way_the_beginning_and_the_end_are_told() {
     no known value if control comes from block0 by way of block1, block2, block3, …, block5, block6
     no known value if control comes from block0 by way of block1, block2, block3, …, block7, block8
     ");
+}
+
+#[test]
+fn what_is_not_the_allocators_is_written_for_who_uses_it() {
+    // A register that is not allocatable, scratch, and a fixed stack slot, as an argument is passed in each.
+    for place in ["p5i", "p6i", "p9i"] {
+        let function = format!(
+            "machine {{ int preferred p0i p1i, scratch p6i, slot 1 stack p9i }}
+            function {{
+            block0:
+              op def v0i reg
+              op
+              op use v0i fixed({place})
+              ret use v0i reg
+            }}"
+        );
+        let target = reg(place[1..2].parse().expect("a digit"));
+        let allocs = vec![reg(0), target, reg(0)];
+        let moved_at = |point| verdict(&function, vec![(point, moved(reg(0), target))], allocs.clone());
+        assert_eq!(moved_at(before(2)), Ok(()), "{place}");
+        assert_eq!(moved_at(after(1)), Ok(()), "{place}");
+        assert!(moved_at(before(1)).is_err(), "nothing but what is allocatable lives through an instruction: {place}");
+    }
+}
+
+#[test]
+fn what_came_in_on_the_stack_may_be_read_there() {
+    let function = "machine { int preferred p0i p1i, slot 1 stack p9i }
+        function {
+        block0:
+          op def v0i fixed(p9i)
+          op use v0i any, use v0i stack
+          ret
+        }";
+    assert_eq!(verdict(function, Vec::new(), vec![reg(9); 3]), Ok(()));
+    assert!(verdict(&function.replace("any", "reg"), Vec::new(), vec![reg(9); 3]).is_err());
+    // But what is asked for elsewhere is not written there.
+    assert!(verdict(&function.replace("fixed(p9i)", "any"), Vec::new(), vec![reg(9); 3]).is_err());
+}
+
+#[test]
+fn definitions_of_one_value_share_a_place_and_those_of_two_do_not() {
+    let function = "machine { int preferred p0i p1i, slot 1 }
+        function multiple_defs {
+        block0:
+          op def v0i reg, def v0i reg, def v1i reg
+          ret use v0i reg
+        }";
+    assert_eq!(verdict(function, Vec::new(), vec![reg(0), reg(0), reg(1), reg(0)]), Ok(()));
+    assert!(verdict(function, Vec::new(), vec![reg(0), reg(0), reg(0), reg(0)]).is_err());
+    let once = function.replace("multiple_defs", "");
+    assert!(verdict(&once, Vec::new(), vec![reg(0), reg(0), reg(1), reg(0)]).is_err());
+}
+
+#[test]
+fn what_is_taken_over_is_in_a_register() {
+    let function = "machine { int preferred p0i p1i, slot 1 }
+        function {
+        block0:
+          op def v0i any
+          op use v0i any, def v1i reuse(0)
+          ret use v1i any
+        }";
+    assert_eq!(verdict(function, Vec::new(), vec![reg(0); 4]), Ok(()));
+    assert!(verdict(function, Vec::new(), vec![slot(0); 4]).is_err());
 }

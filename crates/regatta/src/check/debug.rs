@@ -6,8 +6,8 @@ use super::locations::{Loc, Locations};
 use super::questions::Questions;
 use super::symbolic::{Observer, describe, refutation};
 use super::validate::by_code_order;
-use crate::ir::{Block, Function, OperandKind, OperandPos, PerClass, RegClass, VReg};
-use crate::output::{InstPosition, Output, ProgPoint};
+use crate::ir::{Block, Function, PerClass, RegClass, VReg};
+use crate::output::{Output, ProgPoint};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -17,8 +17,7 @@ use core::cmp::Reverse;
 type Request = (u32, ProgPoint, ProgPoint, VReg);
 
 /// Watches the debug locations while values are followed.
-pub(super) struct DebugCheck<'a, F> {
-    func: &'a F,
+pub(super) struct DebugCheck<'a> {
     output: &'a Output,
     faults: &'a mut Faults,
     /// Sorted.
@@ -39,12 +38,11 @@ pub(super) struct DebugCheck<'a, F> {
     watched: Vec<Loc>,
 }
 
-impl<'a, F: Function> DebugCheck<'a, F> {
+impl<'a> DebugCheck<'a> {
     /// Checks the debug locations' form, and prepares to watch those that have the right one. The time is proportional to
     /// the number of blocks that they stretch over.
-    pub(super) fn new(func: &'a F, output: &'a Output, locs: &Locations, faults: &'a mut Faults) -> Self {
+    pub(super) fn new(func: &impl Function, output: &'a Output, locs: &Locations, faults: &'a mut Faults) -> Self {
         let mut this = Self {
-            func,
             output,
             faults,
             requests: Vec::new(),
@@ -111,17 +109,6 @@ impl<'a, F: Function> DebugCheck<'a, F> {
         requests.iter().filter(move |request| to <= request.2).map(|request| request.3)
     }
 
-    /// Is one of the wanted values being defined here? An early definition's place is its own from before the instruction.
-    fn is_early_def(&self, point: ProgPoint, n: usize) -> bool {
-        let (inst, alloc) = (point.inst(), self.output.debug_locations[n].3);
-        let mut operands = self.func.inst_operands(inst).iter().zip(self.output.inst_allocs(inst));
-        point.pos() == InstPosition::Before
-            && operands.any(|(op, &at)| {
-                let early_def = op.kind() == OperandKind::Def && op.pos() == OperandPos::Early;
-                early_def && at == alloc && self.wanted_by(n).any(|vreg| vreg == op.vreg())
-            })
-    }
-
     fn report(&mut self, n: usize, why: &str) {
         let (label, from, to, alloc) = self.output.debug_locations[n];
         let message = || format!("debug location {n} (label {label} in {alloc}, {from} to {to}): {why}");
@@ -130,13 +117,13 @@ impl<'a, F: Function> DebugCheck<'a, F> {
 }
 
 /// Watches while values are followed, twice: to ask what matters, and to look at the answers.
-pub(super) struct Watch<'w, 'a, F> {
-    pub(super) check: &'w mut DebugCheck<'a, F>,
+pub(super) struct Watch<'w, 'a> {
+    pub(super) check: &'w mut DebugCheck<'a>,
     pub(super) questions: &'w mut Questions,
     pub(super) is_answered: bool,
 }
 
-impl<F: Function> Watch<'_, '_, F> {
+impl Watch<'_, '_> {
     /// Prepares for a block. False if no debug location has a point in it.
     pub(super) fn begin(&mut self, block: Block) -> bool {
         let DebugCheck { output, by_block, to_begin, begun, watched, .. } = &mut *self.check;
@@ -148,20 +135,13 @@ impl<F: Function> Watch<'_, '_, F> {
 
     /// Looks at one of the debug locations, if it has begun and not ended. Linear in the requests for its label that begin before it and
     /// reach as far as its end or over others that do.
-    fn look(&mut self, n: u32, block: Block, point: ProgPoint, contents: &Contents, edits: usize) {
+    fn look(&mut self, n: u32, block: Block, point: ProgPoint, contents: &Contents) {
         let n = n as usize;
         let Self { check, questions, is_answered } = self;
         let (_, from, to, _) = check.output.debug_locations[n];
         if point < from || to <= point || check.watches[n].is_empty() {
             return;
         }
-        // The moves of an edge stand before the branch because they cannot stand behind it. A value that is needed no
-        // more on the edge may give its place up to them and still be said to be there until the end of the block.
-        let at_end = point == check.block_ends[block.index()].prev().prev();
-        let before = |loc: Loc| {
-            let moved = contents.journal[edits..].iter().find(|moved| moved.0 == loc);
-            moved.map_or_else(|| contents.get(loc), |&(_, held)| held)
-        };
         let mut found = None;
         let mut doubt = |vreg: VReg, held: Held| {
             let name = vreg.vreg() as u32;
@@ -176,25 +156,22 @@ impl<F: Function> Watch<'_, '_, F> {
         for vreg in check.wanted_by(n) {
             let loc = check.places[n][vreg.class().index()];
             let now = doubt(vreg, contents.get(loc));
-            if now.is_none() || at_end && doubt(vreg, before(loc)).is_none() {
+            if now.is_none() {
                 return;
             }
             found = found.or(now.flatten().map(|refutation| (vreg, refutation)));
         }
-        if *is_answered
-            && let Some((vreg, refutation)) = found
-            && !check.is_early_def(point, n)
-        {
+        if *is_answered && let Some((vreg, refutation)) = found {
             check.watches[n] = 0..0;
             check.report(n, &format!("{point}, {vreg} is not there, but {}", describe(questions, refutation)));
         }
     }
 }
 
-impl<F: Function> Observer for Watch<'_, '_, F> {
+impl Observer for Watch<'_, '_> {
     const POINTS: bool = true;
 
-    fn at_point(&mut self, block: Block, point: ProgPoint, contents: &Contents, edits: usize) {
+    fn at_point(&mut self, block: Block, point: ProgPoint, contents: &Contents) {
         while let Some(&n) = self.check.to_begin.last()
             && self.check.output.debug_locations[n as usize].1 <= point
         {
@@ -208,12 +185,12 @@ impl<F: Function> Observer for Watch<'_, '_, F> {
                     self.check.watched.push(same[0]);
                 }
             }
-            self.look(n, block, point, contents, edits);
+            self.look(n, block, point, contents);
         }
         for &(changed, _) in &contents.journal {
             let mut begun = core::mem::take(&mut self.check.begun[changed.index()]);
             begun.retain(|&n| point < self.check.output.debug_locations[n as usize].2);
-            begun.iter().for_each(|&n| self.look(n, block, point, contents, edits));
+            begun.iter().for_each(|&n| self.look(n, block, point, contents));
             self.check.begun[changed.index()] = begun;
         }
     }
@@ -327,11 +304,10 @@ mod tests {
         assert!(!is_there(&func, &output, 0, before(0), after(2)), "defined late");
     }
 
-    /// What is defined early is in its place from before the instruction, and nothing else is.
+    /// A definition, early or late, is in its place when its instruction has executed.
     #[test]
-    fn an_early_definition_is_there_before_its_instruction() {
-        let any_reg = OperandConstraint::Reg;
-        let early = |vreg: VReg| Operand::new(vreg, any_reg, OperandKind::Def, OperandPos::Early);
+    fn a_definition_is_not_there_before_its_instruction() {
+        let early = |vreg: VReg| Operand::new(vreg, OperandConstraint::Reg, OperandKind::Def, OperandPos::Early);
         for labelled in 0..2 {
             let mut b = FuncBuilder::new();
             let block = b.block(&[]);
@@ -344,16 +320,15 @@ mod tests {
             let allocs = vec![reg(0), reg(1), reg(0), reg(1)];
             let output = Output { allocs, inst_alloc_offsets: vec![0, 2, 4], ..Output::default() };
             for register in 0..2 {
-                let holds = register == labelled;
-                assert_eq!(is_there(&func, &output, register, before(0), before(1)), holds && labelled == 0);
-                assert_eq!(is_there(&func, &output, register, after(0), after(1)), holds);
+                assert!(!is_there(&func, &output, register, before(0), before(1)));
+                assert_eq!(is_there(&func, &output, register, after(0), after(1)), register == labelled);
             }
         }
     }
 
-    /// The moves of an edge stand before the branch for want of a place behind it: what they take from a value on the edge, it had until then.
+    /// The moves of an edge stand before the branch, for want of a place behind it. What they take from a value, it does not have at the branch.
     #[test]
-    fn a_value_may_give_its_place_up_to_the_moves_of_an_edge() {
+    fn what_the_moves_of_an_edge_overwrite_is_gone_at_the_branch() {
         let mut b = FuncBuilder::new();
         let [first, second, parameter] = [(); 3].map(|()| b.vreg(RegClass::Int));
         let entry = b.block(&[]);
@@ -368,12 +343,9 @@ mod tests {
         let allocs = vec![reg(0), reg(1), reg(0), reg(0)];
         let moved = Edit::Move { from: reg(1), to: reg(0) };
         let inst_alloc_offsets = vec![0, 2, 3, 3, 4];
-        let mut output = Output { allocs, inst_alloc_offsets, edits: vec![(before(2), moved)], ..Output::default() };
-        assert!(is_there(&func, &output, 0, after(0), before(3)), "until the end of the block");
-        assert!(!is_there(&func, &output, 0, after(0), after(3)), "not behind it");
+        let output = Output { allocs, inst_alloc_offsets, edits: vec![(before(2), moved)], ..Output::default() };
+        assert!(is_there(&func, &output, 0, after(0), before(2)));
+        assert!(!is_there(&func, &output, 0, after(0), before(3)));
         assert!(!is_there(&func, &output, 1, after(0), before(3)), "another's register");
-        output.edits[0].0 = after(1);
-        assert!(!is_there(&func, &output, 0, after(0), before(3)), "not behind a move that is no edge's");
-        assert!(is_there(&func, &output, 0, after(0), after(1)));
     }
 }

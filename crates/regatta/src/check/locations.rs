@@ -27,9 +27,13 @@ pub(super) enum Place {
     Slot(SpillSlot),
 }
 
+/// The bit of an allocation that is neither of its kind nor of its index.
+const STRAY: u32 = 1 << 28;
+
 /// What an allocation names; nothing, when it is "none" or no encoding of a place.
 pub(super) fn place_of(alloc: Allocation) -> Option<Place> {
     match alloc.kind() {
+        _ if alloc.bits() & STRAY != 0 => None,
         AllocationKind::Reg if alloc.index() < 3 << PReg::MAX_BITS => Some(Place::Reg(PReg::from_index(alloc.index()))),
         AllocationKind::Stack if alloc.index() <= SpillSlot::MAX => Some(Place::Slot(SpillSlot::new(alloc.index()))),
         _ => None,
@@ -265,5 +269,7 @@ mod tests {
         assert_eq!(place_of(Allocation::from_bits(1 << 29 | 192)), None);
         assert_eq!(place_of(Allocation::from_bits(2 << 29 | 1 << 24)), None);
         assert_eq!(place_of(Allocation::from_bits(7 << 29)), None);
+        // A register whose encoding has a bit too many.
+        assert_eq!(place_of(Allocation::from_bits(3 << 28)), None);
     }
 }

@@ -24,7 +24,7 @@ pub use fault::{Fault, FaultKind, Faults};
 pub(crate) use validate::environment;
 pub use validate::validate;
 
-use crate::ir::{Function, MachineEnv, Operand, OperandKind, VReg};
+use crate::ir::{Function, Inst, MachineEnv, Operand, OperandKind, PRegSet, VReg};
 use crate::output::Output;
 use alloc::format;
 use alloc::string::ToString;
@@ -59,7 +59,10 @@ pub fn check(func: &impl Function, env: &MachineEnv, output: &Output) -> Result<
     }
     let locs = Locations::new(func, output);
     let fixed_stack = env.fixed_stack_slots.iter().copied().collect();
-    ShapeCheck { func, allocatable: env.into(), output, locs: &locs, fixed_stack, faults: &mut faults }.run();
+    let scratch = env.scratch_by_class.iter().flatten().copied().collect();
+    let fixed_uses = (Inst::invalid(), PRegSet::empty());
+    let allocatable = env.into();
+    ShapeCheck { func, allocatable, output, locs: &locs, fixed_stack, scratch, fixed_uses, faults: &mut faults }.run();
     match Flow::new(func, env, output, &locs) {
         Ok(mut flow) => {
             flow.run(&mut faults);
@@ -67,7 +70,7 @@ pub fn check(func: &impl Function, env: &MachineEnv, output: &Output) -> Result<
                 flow.check_debug_locations(&mut DebugCheck::new(func, output, &locs, &mut faults));
             }
         }
-        Err(vreg) => faults.report(FaultKind::Input, None, || format!("{vreg} is defined in two places")),
+        Err(vreg) => faults.report(FaultKind::Input, None, || format!("{vreg} is defined more than once")),
     }
     faults.into_result()
 }

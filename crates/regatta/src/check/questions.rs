@@ -259,7 +259,7 @@ impl Definitions {
     ///
     /// # Errors
     ///
-    /// A value that is defined in two instructions or blocks.
+    /// A value that is defined in two instructions or blocks, or twice by an instruction where that is not allowed.
     pub(super) fn new(func: &impl Function, blocks: &[Block]) -> Result<Self, VReg> {
         let nowhere = Definition { block: Block::invalid(), param: NO_PARAM };
         let mut all = vec![nowhere; func.num_vregs()];
@@ -277,7 +277,8 @@ impl Definitions {
             for inst in func.block_insns(block).iter() {
                 for vreg in func.inst_operands(inst).iter().filter_map(defined_by) {
                     if let Some(definition) = all.get_mut(vreg.vreg()) {
-                        if definition.block.is_valid() && by[vreg.vreg()] != inst.index() as u32 {
+                        let is_again = by[vreg.vreg()] == inst.index() as u32 && func.allow_multiple_vreg_defs();
+                        if definition.block.is_valid() && !is_again {
                             return Err(vreg);
                         }
                         *definition = Definition { block, param: NO_PARAM };

@@ -42,6 +42,10 @@ pub(super) struct ShapeCheck<'a, F> {
     pub(super) output: &'a Output,
     pub(super) locs: &'a Locations,
     pub(super) fixed_stack: PRegSet,
+    /// Registers that moves may go through.
+    pub(super) scratch: PRegSet,
+    /// What the instruction that was asked about last uses in fixed registers.
+    pub(super) fixed_uses: (Inst, PRegSet),
     pub(super) faults: &'a mut Faults,
 }
 
@@ -115,7 +119,13 @@ impl<F: Function> ShapeCheck<'_, F> {
             Place::Reg(reg) if reg.class() != op.class() => {
                 return wrong(format!("{reg} is no register of class {:?}", op.class()));
             }
-            Place::Reg(reg) if self.fixed_stack.contains(reg) => None,
+            Place::Reg(reg) if self.fixed_stack.contains(reg) => {
+                // What the client puts there may be read there. It is the client's to be written, too.
+                if op.kind() == OperandKind::Def && !matches!(op.constraint(), OperandConstraint::FixedReg(_)) {
+                    return wrong(format!("{reg} is a fixed stack slot, which the allocator writes on request only"));
+                }
+                None
+            }
             Place::Reg(reg) => Some(reg),
         };
         // An instruction may use the scratch register and others that are not allocatable for its own purposes, so only a client that asks
@@ -171,10 +181,36 @@ impl<F: Function> ShapeCheck<'_, F> {
             } else if point.pos() == InstPosition::After && (self.func.is_branch(inst) || self.func.is_ret(inst)) {
                 report(FaultKind::EditPoint, "control does not get behind the end of a block");
             }
-            if let Err((kind, why)) = self.check_move(*from, *to) {
+            let verdict = self.check_move(*from, *to).and_then(|()| self.check_target(*point, *to));
+            if let Err((kind, why)) = verdict {
                 self.faults.report(kind, Some(*point), || format!("the move from {from} to {to} {point}: {why}"));
             }
         }
+    }
+
+    /// May a move at this point write there? What is not the allocator's, it writes only for an instruction that is next and uses it.
+    fn check_target(&mut self, point: ProgPoint, to: Allocation) -> Result<(), (FaultKind, String)> {
+        let Some(Place::Reg(reg)) = place_of(to) else { return Ok(()) };
+        if self.allocatable.contains(reg) || self.scratch.contains(reg) {
+            return Ok(());
+        }
+        let next = if point.pos() == InstPosition::After { point.inst().next() } else { point.inst() };
+        if self.fixed_uses.0 != next {
+            let there_is = next.index() < self.func.num_insts();
+            let operands = if there_is { self.func.inst_operands(next) } else { &[] };
+            let uses =
+                operands.iter().filter(|op| op.kind() == OperandKind::Use && op.as_fixed_nonallocatable().is_none());
+            let fixed = uses.filter_map(|op| match op.constraint() {
+                OperandConstraint::FixedReg(fixed) => Some(fixed),
+                _ => None,
+            });
+            self.fixed_uses = (next, fixed.collect());
+        }
+        if self.fixed_uses.1.contains(reg) {
+            return Ok(());
+        }
+        let why = format!("{reg} is neither allocatable nor scratch, and {next} does not use it");
+        Err((FaultKind::BadMove, why))
     }
 
     fn check_move(&self, from: Allocation, to: Allocation) -> Result<(), (FaultKind, String)> {

@@ -55,10 +55,10 @@ pub(super) trait Observer {
     /// Whether to call [`Observer::at_point`], and to keep the journal for it.
     const POINTS: bool = false;
 
-    /// The edits at this point have been done. The journal says what has changed since the point before, that of the edits beginning with
-    /// number `edits`. The point behind a block's last instruction is left out: control does not get there.
-    fn at_point(&mut self, block: Block, point: ProgPoint, contents: &Contents, edits: usize) {
-        let _ = (block, point, contents, edits);
+    /// The edits at this point have been done. The journal says what has changed since the point before. The point behind a block's last
+    /// instruction is left out: control does not get there.
+    fn at_point(&mut self, block: Block, point: ProgPoint, contents: &Contents) {
+        let _ = (block, point, contents);
     }
 }
 
@@ -164,7 +164,7 @@ impl<'a, F: Function> Flow<'a, F> {
     }
 
     /// Checks where labelled values are said to be. To be called after [`Flow::run`].
-    pub(super) fn check_debug_locations(&mut self, check: &mut DebugCheck<'_, F>) {
+    pub(super) fn check_debug_locations(&mut self, check: &mut DebugCheck<'_>) {
         for is_answered in [false, true] {
             let mut watch = Watch { check, questions: &mut self.asks.questions, is_answered };
             for &block in &self.blocks {
@@ -226,7 +226,6 @@ impl<'a, F: Function> Walk<'a, F> {
 
     /// Does the moves at a point, beginning with that numbered `next`.
     fn moves<O: Observer>(&mut self, next: &mut usize, block: Block, at: ProgPoint, observer: &mut O) {
-        let edits = self.contents.journal.len();
         while let Some(edit) = self.moves.get(*next)
             && edit.at == at
         {
@@ -234,7 +233,7 @@ impl<'a, F: Function> Walk<'a, F> {
             *next += 1;
         }
         if O::POINTS {
-            observer.at_point(block, at, &self.contents, edits);
+            observer.at_point(block, at, &self.contents);
             self.contents.journal.clear();
         }
     }

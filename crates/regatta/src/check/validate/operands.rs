@@ -152,6 +152,10 @@ impl Parts<'_> {
         Ok(())
     }
 
+    fn is_reused(&self, input: usize) -> bool {
+        input < MOST_REUSED && self.operands.iter().any(|op| op.constraint() == OperandConstraint::Reuse(input))
+    }
+
     /// The register that an operand must be in: its own, or that of the input which it reuses.
     fn fixed(&self, op: Operand) -> Option<PReg> {
         match op.constraint() {
@@ -219,6 +223,8 @@ impl Parts<'_> {
                 OperandConstraint::Any => OperandConstraint::Reg,
                 constraint => constraint,
             },
+            // What a definition takes over must be where that is, in a register.
+            OperandConstraint::Any if is_use && early && self.is_reused(n) => OperandConstraint::Reg,
             constraint => constraint,
         };
         let (fixed, limit) = match constraint {

@@ -155,6 +155,25 @@ fn constraints() {
 }
 
 #[test]
+fn what_is_taken_over_takes_a_register_early_as_well() {
+    let verdict = |also_used: usize| {
+        let mut b = FuncBuilder::new();
+        let block = b.block(&[]);
+        let [first, second, sum] = [(); 3].map(|()| b.vreg(RegClass::Int));
+        b.op(block, &[Operand::any_def(first)]);
+        b.op(block, &[Operand::any_def(second)]);
+        let also_used = [first, second][also_used];
+        b.op(block, &[Operand::reg_use(also_used), Operand::any_use(second), Operand::reg_reuse_def(sum, 1)]);
+        b.ret(block, &[]);
+        let mut env = MachineEnv::default();
+        env.preferred_regs_by_class[0] = PRegSet::from_class_mask(RegClass::Int, 1);
+        validate(&b.finish(), &env)
+    };
+    assert_eq!(verdict(0), Err(Error::TooManyLiveRegs { inst: Inst(2), class: RegClass::Int }));
+    assert_eq!(verdict(1), Ok(()), "one register for one value");
+}
+
+#[test]
 fn environments() {
     let (func, _) = diamond();
     let bad = |break_it: fn(&mut MachineEnv)| {
