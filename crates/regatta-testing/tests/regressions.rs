@@ -278,3 +278,8 @@ fn early_uses_with_a_limit_share_the_register_of_a_late_use() {
 fn an_unreachable_loop_is_live_into_what_its_branch_defines() {
     allocated("an_unreachable_loop_is_live_into_what_its_branch_defines");
 }
+
+#[test]
+fn an_instruction_uses_late_what_it_makes_in_a_slot() {
+    rejected("an_instruction_uses_late_what_it_makes_in_a_slot");
+}

@@ -184,19 +184,27 @@ impl Assign {
             return;
         }
         if data.minimal {
-            if data.needs_register {
-                if self.make_room(on, bundles, bundle) {
-                    return;
-                }
-                let inst = on.points.inst_at(bundles.ranges(bundle)[0].from);
-                self.crowded.push((inst, bundles.set(bundle).class));
-                return;
-            }
-            self.spilled_bundles.push(bundle);
+            self.leave_without(on, bundles, bundle);
             return;
         }
         let split = split::choose(bundles, bundle, candidates, &self.registers[class], on.points, on.live);
-        self.split(on, bundles, bundle, split);
+        if split.is_progress(bundles.stretch(bundle)) {
+            self.split(on, bundles, bundle, split);
+        } else {
+            // Only where a value is used by the very instruction that defines it, which nobody has validated.
+            self.leave_without(on, bundles, bundle);
+        }
+    }
+
+    /// Finds something else for a bundle that gets no register and cannot be split.
+    fn leave_without(&mut self, on: Input<'_>, bundles: &mut Bundles, bundle: Bundle) {
+        let BundleData { minimal, needs_register, .. } = bundles.bundles[bundle];
+        if !needs_register {
+            self.spilled_bundles.push(bundle);
+        } else if !(minimal && self.make_room(on, bundles, bundle)) {
+            let inst = on.points.inst_at(bundles.ranges(bundle)[0].from);
+            self.crowded.push((inst, bundles.set(bundle).class));
+        }
     }
 
     /// The registers that are free all over a bundle, within its limit, and that cost nothing to use.

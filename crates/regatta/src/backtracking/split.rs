@@ -34,6 +34,15 @@ pub(crate) struct Split {
     pub(crate) resume_at: Point,
 }
 
+impl Split {
+    /// Is every bundle that this makes of one with these ends shorter than it?
+    pub(crate) fn is_progress(self, (start, end): (Point, Point)) -> bool {
+        let is_within = |point| start < point && point < end;
+        let spills_all = self.keep_until <= start && end <= self.resume_at;
+        is_within(self.keep_until) || is_within(self.resume_at) || spills_all
+    }
+}
+
 /// The uses of a bundle around a point.
 struct Around {
     /// Where the last use before it ends.
