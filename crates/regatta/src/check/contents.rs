@@ -23,8 +23,8 @@ pub(super) struct Contents {
     /// The locations that the block has written.
     written: Vec<Loc>,
     is_written: Vec<bool>,
-    /// What locations held before they were written, in order, for those who look at every point.
-    pub(super) journal: Vec<(Loc, Held)>,
+    /// The locations that have been written, in order, for those who look at every point.
+    pub(super) journal: Vec<Loc>,
     keeps_journal: bool,
 }
 
@@ -74,10 +74,10 @@ impl Contents {
     #[inline]
     fn set(&mut self, loc: Loc, held: Held) {
         let Some(now) = self.held.get_mut(loc.index()) else { return };
-        if self.keeps_journal {
-            self.journal.push((loc, *now));
-        }
         *now = held;
+        if self.keeps_journal {
+            self.journal.push(loc);
+        }
         if !core::mem::replace(&mut self.is_written[loc.index()], true) {
             self.written.push(loc);
         }

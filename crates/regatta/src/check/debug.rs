@@ -187,7 +187,7 @@ impl Observer for Watch<'_, '_> {
             }
             self.look(n, block, point, contents);
         }
-        for &(changed, _) in &contents.journal {
+        for &changed in &contents.journal {
             let mut begun = core::mem::take(&mut self.check.begun[changed.index()]);
             begun.retain(|&n| point < self.check.output.debug_locations[n as usize].2);
             begun.iter().for_each(|&n| self.look(n, block, point, contents));

@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn what_is_no_place_is_not_taken_for_one() {
         assert_eq!(place_of(Allocation::none()), None);
-        // A register of the class that there is not, a slot beyond the last one, and a kind without a name.
+        // The last register, one of the class that there is not, a slot beyond the last one, and a kind without a name.
         assert_eq!(place_of(Allocation::from_bits(1 << 29 | 191)), Some(Place::Reg(PReg::new(63, RegClass::Vector))));
         assert_eq!(place_of(Allocation::from_bits(1 << 29 | 192)), None);
         assert_eq!(place_of(Allocation::from_bits(2 << 29 | 1 << 24)), None);

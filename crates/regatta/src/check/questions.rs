@@ -202,7 +202,7 @@ impl Questions {
                 let number = self.number(Question { block, loc, name });
                 self.asked_by.push((number, asker));
             }
-            held => self.refuted.push((asker, Refutation { held, left_by: block, question: asker })),
+            held => self.refuted.push((asker, Refutation { left_by: block, ..Refutation::here(held) })),
         }
     }
 
