@@ -7,10 +7,12 @@
 //! | [`invalid`] | problems that are mostly invalid |
 //! | [`outputs`] | outputs that are mostly wrong |
 //! | [`features`] | what generated functions have in them, and what they lack |
+//! | [`dataflow`] | which operands read something wrong, by the textbook |
 //! | [`interpret`] | a function and its allocation executed side by side |
 //! | [`reduce`] | a failing problem made small |
 //! | [`targets`] | the bodies of the fuzz targets |
 
+pub mod dataflow;
 pub mod families;
 pub mod features;
 pub mod interpret;

@@ -1,9 +1,12 @@
 //! The bodies of the fuzz targets. Each takes its choices from a [`Random`] and panics when something is wrong.
 
 use crate::random::{Kind, generate};
-use crate::{interpret, invalid, outputs};
+use crate::{dataflow, interpret, invalid, outputs};
+use regatta::check::{Fault, FaultKind, Faults};
 use regatta::fuzzing::{self, Random};
-use regatta::{Algorithm, Context, FrequencyModel, Options, Problem, SlotLayout, check, run, run_with_ctx, text};
+use regatta::{
+    Algorithm, Context, FrequencyModel, Options, Output, Problem, ProgPoint, SlotLayout, check, run, run_with_ctx, text,
+};
 use regatta_compare::panics::caught;
 use regatta_compare::ra2;
 use std::cell::RefCell;
@@ -222,8 +225,8 @@ fn try_everything(problem: &Problem) {
     }
 }
 
-/// Wrong outputs to the checker, for valid functions and others: it comes to a verdict. Of an output that it accepts for a valid function,
-/// nothing reads a wrong value along random paths.
+/// Wrong outputs to the checker, for valid functions and others: it comes to a verdict. For a valid function, it finds the same operands wrong as
+/// a data-flow forwards, and what it accepts reads nothing wrong along random paths.
 pub fn wrong_outputs(random: &Random) {
     let is_generated = random.chance(80);
     let problem = if is_generated { generate(random, any_kind(random)) } else { invalid::problem(random) };
@@ -239,6 +242,9 @@ pub fn wrong_outputs(random: &Random) {
         if is_generated {
             let _ = (text::print_allocated(&problem, &output), output.written_regs(&problem.func));
         }
+        if valid.is_ok() {
+            compare_with_dataflow(&problem, &output, &verdict);
+        }
         if verdict.is_ok() && valid.is_ok() {
             let theirs = ra2::check(&problem, &output);
             assert_eq!(theirs, Ok(()), "regalloc2's checker objects to:\n{}", text::print_allocated(&problem, &output));
@@ -253,6 +259,21 @@ pub fn wrong_outputs(random: &Random) {
             }
         }
     }
+}
+
+/// The values that the checker misses are those that the data-flow does, unless the output is wrong in its form as well.
+fn compare_with_dataflow(problem: &Problem, output: &Output, verdict: &Result<(), Faults>) {
+    let faults = verdict.as_ref().err().map_or(&[][..], Faults::as_slice);
+    let are_all_told = verdict.as_ref().err().is_none_or(|faults| faults.omitted() == 0);
+    let of_values = |fault: &Fault| matches!(fault.kind, FaultKind::WrongValue | FaultKind::DebugLocation);
+    if !are_all_told || !faults.iter().all(of_values) {
+        return;
+    }
+    let wrong = faults.iter().filter(|fault| fault.kind == FaultKind::WrongValue);
+    let mut found: Vec<_> = wrong.filter_map(|fault| fault.point.map(ProgPoint::inst)).collect();
+    found.sort_unstable();
+    let expected: Vec<_> = dataflow::wrong_reads(problem, output).into_iter().map(|(inst, _)| inst).collect();
+    assert_eq!(found, expected, "{}\n{}", text::print(problem), text::print_allocated(problem, output));
 }
 
 fn try_with_validation(problem: &Problem) {

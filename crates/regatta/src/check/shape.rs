@@ -194,7 +194,9 @@ impl<F: Function> ShapeCheck<'_, F> {
         if self.allocatable.contains(reg) || self.scratch.contains(reg) {
             return Ok(());
         }
-        let next = if point.pos() == InstPosition::After { point.inst().next() } else { point.inst() };
+        // Of a point beyond the function, [`ShapeCheck::check_edits`] complains.
+        let behind = point.pos() == InstPosition::After && point.inst().index() < self.func.num_insts();
+        let next = if behind { point.inst().next() } else { point.inst() };
         if self.fixed_uses.0 != next {
             let there_is = next.index() < self.func.num_insts();
             let operands = if there_is { self.func.inst_operands(next) } else { &[] };
