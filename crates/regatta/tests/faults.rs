@@ -74,7 +74,7 @@ fn sample() -> (Problem, Output) {
 /// A way to break the sample, in words, and how that is done.
 type Breakage = (&'static str, fn(&mut Problem, &mut Output));
 
-const BREAKAGES: [Breakage; 42] = [
+const BREAKAGES: [Breakage; 41] = [
     ("the entry is no block", |problem, _| problem.func.entry = regatta::Block::new(9)),
     ("a value is defined twice", |problem, _| problem.func.blocks[3].params[0] = regatta::VReg::new(0, RegClass::Int)),
     ("no offset for the last instruction", |_, output| output.inst_alloc_offsets.truncate(6)),
@@ -119,7 +119,6 @@ const BREAKAGES: [Breakage; 42] = [
     ("a move to the register that stands for none", |_, output| {
         output.edits[3].1 = moved(reg(0), Allocation::reg(PReg::invalid()));
     }),
-    ("a move to a fixed stack slot", |_, output| output.edits[3].1 = moved(reg(0), reg(9))),
     ("a move from nowhere", |_, output| output.edits[2].1 = moved(Allocation::none(), reg(3))),
     ("a debug location that nobody asked for", |_, output| output.debug_locations[0].0 = 8),
     ("a debug location of another value", |_, output| output.debug_locations[0].3 = reg(0)),
@@ -212,7 +211,7 @@ fn of_a_long_way_the_beginning_and_the_end_are_told() {
 
 #[test]
 fn what_is_not_the_allocators_is_written_for_who_uses_it() {
-    // A register that is not allocatable, scratch, and a fixed stack slot, as an argument is passed in each.
+    // A register that is not allocatable, scratch, and a fixed stack slot, where values may stay, with an argument in each.
     for place in ["p5i", "p6i", "p9i"] {
         let function = format!(
             "machine {{ int preferred p0i p1i, scratch p6i, slot 1 stack p9i }}
@@ -229,7 +228,7 @@ fn what_is_not_the_allocators_is_written_for_who_uses_it() {
         let moved_at = |point| verdict(&function, vec![(point, moved(reg(0), target))], allocs.clone());
         assert_eq!(moved_at(before(2)), Ok(()), "{place}");
         assert_eq!(moved_at(after(1)), Ok(()), "{place}");
-        assert!(moved_at(before(1)).is_err(), "nothing but what is allocatable lives through an instruction: {place}");
+        assert_eq!(moved_at(before(1)).is_ok(), place == "p9i", "nothing else lives through an instruction: {place}");
     }
 }
 
@@ -244,8 +243,6 @@ fn what_came_in_on_the_stack_may_be_read_there() {
         }";
     assert_eq!(verdict(function, Vec::new(), vec![reg(9); 3]), Ok(()));
     assert!(verdict(&function.replace("any", "reg"), Vec::new(), vec![reg(9); 3]).is_err());
-    // But what is asked for elsewhere is not written there.
-    assert!(verdict(&function.replace("fixed(p9i)", "any"), Vec::new(), vec![reg(9); 3]).is_err());
 }
 
 #[test]

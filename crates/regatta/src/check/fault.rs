@@ -31,8 +31,8 @@ pub enum FaultKind {
     EditOrder,
     /// An edit is where none can be: behind a block's last instruction, or at no instruction of the function.
     EditPoint,
-    /// A move that no machine can do: from stack to stack, between classes, or from or to nowhere. Or one to a register or fixed stack slot
-    /// that is not the allocator's to write.
+    /// A move that no machine can do: from stack to stack, between classes, or from or to nowhere. Or one to a register that is not the
+    /// allocator's, but for the instruction that uses it next.
     BadMove,
     /// A debug location that was not asked for, out of order, or where the value is not.
     DebugLocation,

@@ -119,13 +119,7 @@ impl<F: Function> ShapeCheck<'_, F> {
             Place::Reg(reg) if reg.class() != op.class() => {
                 return wrong(format!("{reg} is no register of class {:?}", op.class()));
             }
-            Place::Reg(reg) if self.fixed_stack.contains(reg) => {
-                // What the client puts there may be read there. It is the client's to be written, too.
-                if op.kind() == OperandKind::Def && !matches!(op.constraint(), OperandConstraint::FixedReg(_)) {
-                    return wrong(format!("{reg} is a fixed stack slot, which the allocator writes on request only"));
-                }
-                None
-            }
+            Place::Reg(reg) if self.fixed_stack.contains(reg) => None,
             Place::Reg(reg) => Some(reg),
         };
         // An instruction may use the scratch register and others that are not allocatable for its own purposes, so only a client that asks
@@ -188,10 +182,11 @@ impl<F: Function> ShapeCheck<'_, F> {
         }
     }
 
-    /// May a move at this point write there? What is not the allocator's, it writes only for an instruction that is next and uses it.
+    /// May a move at this point write there? A register that is not the allocator's, it writes only for an instruction that is next and
+    /// uses it.
     fn check_target(&mut self, point: ProgPoint, to: Allocation) -> Result<(), (FaultKind, String)> {
         let Some(Place::Reg(reg)) = place_of(to) else { return Ok(()) };
-        if self.allocatable.contains(reg) || self.scratch.contains(reg) {
+        if self.allocatable.contains(reg) || self.scratch.contains(reg) || self.fixed_stack.contains(reg) {
             return Ok(());
         }
         // Of a point beyond the function, [`ShapeCheck::check_edits`] complains.

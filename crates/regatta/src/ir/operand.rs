@@ -7,7 +7,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum OperandConstraint {
-    /// In an allocatable register or in a spill slot. A use may also be in the fixed stack slot that holds the value.
+    /// In an allocatable register or in a spill slot, or in a fixed stack slot.
     Any,
     /// In an allocatable register.
     Reg,

@@ -413,8 +413,7 @@ pub struct MachineEnv {
     /// borrow one by way of the stack.
     pub scratch_by_class: [Option<PReg>; 3],
     /// `PReg`s that stand for places in the stack frame which the client knows, for arguments passed on the stack. They
-    /// must be in none of the sets above. They are written only where a fixed constraint names them; what is there may be read there by any
-    /// use that need not be in a register.
+    /// must be in none of the sets above. Fixed constraints name them; an operand that need not be in a register may be there, too.
     pub fixed_stack_slots: Vec<PReg>,
 }
 
