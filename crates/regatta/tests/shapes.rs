@@ -85,6 +85,27 @@ fn one_block_and_nothing_else() {
     assert_eq!(run(&func, &none, &Options::default()).map(|output| output.num_spillslots), Ok(0));
 }
 
+/// Blocks whose numbers are not in the order of their code are allocated, checked and labelled like others.
+#[test]
+fn blocks_in_any_order() {
+    let problem = regatta::text::parse(
+        "machine { int preferred p0i-p3i, slot 1 }
+        function entry block2 {
+        block2: op def v0i reg branch -> block1
+        block0: ret use v0i reg
+        block1: op use v0i reg branch -> block0
+        debug 7 v0i from inst0 to inst5
+        }",
+    );
+    let problem = problem.expect("well-formed").remove(0);
+    for algorithm in Algorithm::ALL {
+        let options = Options { algorithm, validate: true, ..Options::default() };
+        let output = run(&problem.func, &problem.env, &options).expect("allocatable");
+        check::check(&problem.func, &problem.env, &output).expect("right");
+        assert!(!output.debug_locations.is_empty());
+    }
+}
+
 #[test]
 fn a_class_without_registers_is_an_error_where_it_is_needed() {
     let mut b = FuncBuilder::new();

@@ -101,6 +101,3 @@ fn check_frequencies(func: &impl Function) -> Result<(), Error> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,13 +2,15 @@
 
 use crate::error::Error;
 use crate::ir::{
-    Function, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, RegClass, VReg,
+    Block, Function, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, RegClass,
+    VReg,
 };
 use crate::limits;
 use alloc::vec::Vec;
 
-/// Checks the operands of every instruction. `O(m log m)` in their number.
+/// Checks that the machine has registers for parameters, and the operands of every instruction. `O(m log m)` in their number.
 pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error> {
+    check_params(func, env)?;
     let mut demand = Vec::new();
     let mut claims = Claims::new();
     for inst in (0..func.num_insts()).map(Inst::new) {
@@ -32,6 +34,17 @@ pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error>
         parts.check_reused_once()?;
         parts.check_fixed(&mut claims)?;
         parts.check_demand(&mut demand)?;
+    }
+    Ok(())
+}
+
+/// Checks that a parameter, which may be in a register, has one.
+fn check_params(func: &impl Function, env: &MachineEnv) -> Result<(), Error> {
+    for block in (0..func.num_blocks()).map(Block::new) {
+        let mut classes = func.block_params(block).iter().map(|param| param.class());
+        if let Some(class) = classes.find(|&class| env.allocatable(class) == 0) {
+            return Err(Error::TooManyLiveRegs { inst: func.block_insns(block).first(), class });
+        }
     }
     Ok(())
 }
@@ -84,17 +97,16 @@ impl Parts<'_> {
             }
             return Ok(());
         }
+        if self.allocatable(op) == 0 {
+            return Err(Error::TooManyLiveRegs { inst: self.inst, class: op.class() });
+        }
         match op.constraint() {
             OperandConstraint::FixedReg(reg)
                 if self.ends_block && op.kind() == OperandKind::Def && self.is_foreign(reg) =>
             {
                 self.bad(n, "a branch cannot define a value in a register that is not allocatable")
             }
-            OperandConstraint::Any | OperandConstraint::Stack => Ok(()),
-            OperandConstraint::Reg if self.allocatable(op) == 0 => {
-                self.bad(n, "it must be in a register, and the machine has none of its class")
-            }
-            OperandConstraint::Reg => Ok(()),
+            OperandConstraint::Any | OperandConstraint::Stack | OperandConstraint::Reg => Ok(()),
             OperandConstraint::Limit(limit) if self.allocatable(op) & below(limit) == 0 => {
                 self.bad(n, "no allocatable register is numbered below its limit")
             }
