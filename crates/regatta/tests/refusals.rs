@@ -3,8 +3,8 @@
 
 use regatta::check::{check, validate};
 use regatta::{
-    Algorithm, Block, Frequency, Func, Inst, InstKind, InstRange, MachineEnv, Operand, Options, PReg, Problem,
-    RegClass, VReg, run, text,
+    Algorithm, Block, Frequency, Func, Function, Inst, InstKind, InstRange, MachineEnv, Operand, Options, PReg,
+    PRegSet, Problem, RegClass, VReg, run, text,
 };
 use std::fmt::Write;
 
@@ -170,6 +170,17 @@ fn more_than_there_are() {
     insta::assert_snapshot!(report);
 }
 
+#[test]
+fn more_operands_than_an_instruction_may_have() {
+    let used = |times: usize| {
+        let mut problem = with("op use v0i any");
+        problem.func.insts[1].operands = vec![Operand::any_use(int(0)); times];
+        verdict(&problem)
+    };
+    assert_eq!(used(4095), "right");
+    assert_eq!(used(4096), "more than 4095 operands of an instruction");
+}
+
 /// Encodings that stand for nothing, which only [`Operand::from_bits`] makes.
 #[test]
 fn encodings() {
@@ -186,6 +197,8 @@ fn encodings() {
     for field in [2, 3, 4, 15, 16, 22, 23, 31, 32] {
         writeln!(table, "constraint {field}: {}", verdict_of(plain | field << 36)).expect("text grows");
     }
+    let aside = Operand::fixed_nonallocatable(PReg::new(5, RegClass::Int)).bits();
+    writeln!(table, "class 3 of a register aside: {}", verdict_of(aside | 3 << 32)).expect("text grows");
     for number in [1 << 30, 1 << 31] {
         writeln!(table, "number with bit {:#x}: {}", number, verdict_of(plain | number)).expect("text grows");
     }
@@ -256,6 +269,7 @@ fn blocks_and_edges() {
         ("a return with successors", |f| f.insts[1].kind = InstKind::Ret),
         ("a successor that is no block", |f| f.blocks[1].succs[0] = Block::new(4)),
         ("a predecessor that is no block", |f| f.blocks[1].preds[0] = Block::new(4)),
+        ("a predecessor too many that is no block", |f| f.blocks[1].preds.push(Block::new(4))),
         ("a predecessor too few", |f| f.blocks[1].preds.clear()),
         ("a predecessor too many", |f| f.blocks[1].preds.push(Block::new(2))),
         ("a predecessor twice", |f| f.blocks[3].preds = vec![Block::new(1), Block::new(1)]),
@@ -429,6 +443,88 @@ fn slots_labels_and_frequencies() {
 
 fn frequency(value: f32) -> Frequency {
     Frequency::new(value).expect("finite and not negative")
+}
+
+/// The diamond, of which is said what no [`Func`] can say.
+#[derive(Clone)]
+struct Odd {
+    func: Func,
+    slot: usize,
+    frequencies: [f32; 4],
+    both: Option<Inst>,
+}
+
+impl Function for Odd {
+    fn num_insts(&self) -> usize {
+        self.func.num_insts()
+    }
+    fn num_blocks(&self) -> usize {
+        self.func.num_blocks()
+    }
+    fn entry_block(&self) -> Block {
+        self.func.entry_block()
+    }
+    fn block_insns(&self, block: Block) -> InstRange {
+        self.func.block_insns(block)
+    }
+    fn block_succs(&self, block: Block) -> &[Block] {
+        self.func.block_succs(block)
+    }
+    fn block_preds(&self, block: Block) -> &[Block] {
+        self.func.block_preds(block)
+    }
+    fn block_params(&self, block: Block) -> &[VReg] {
+        self.func.block_params(block)
+    }
+    fn is_ret(&self, inst: Inst) -> bool {
+        self.func.is_ret(inst) || self.both == Some(inst)
+    }
+    fn is_branch(&self, inst: Inst) -> bool {
+        self.func.is_branch(inst) || self.both == Some(inst)
+    }
+    fn branch_blockparams(&self, block: Block, inst: Inst, succ: usize) -> &[VReg] {
+        self.func.branch_blockparams(block, inst, succ)
+    }
+    fn inst_operands(&self, inst: Inst) -> &[Operand] {
+        self.func.inst_operands(inst)
+    }
+    fn inst_clobbers(&self, inst: Inst) -> PRegSet {
+        self.func.inst_clobbers(inst)
+    }
+    fn num_vregs(&self) -> usize {
+        self.func.num_vregs()
+    }
+    fn spillslot_size(&self, _: RegClass) -> usize {
+        self.slot
+    }
+    fn block_frequency(&self, block: Block) -> Option<f32> {
+        Some(self.frequencies[block.index()])
+    }
+}
+
+#[test]
+fn what_only_a_client_can_say() {
+    let Problem { func, env } = diamond();
+    let right = Odd { func, slot: 1, frequencies: [1.0, 0.5, 0.5, 1.0], both: None };
+    let verdict = |break_it: fn(&mut Odd)| {
+        let mut odd = right.clone();
+        break_it(&mut odd);
+        validate(&odd, &env).map_err(|error| error.to_string())
+    };
+    let refused = |words: &str| Err(words.to_owned());
+    assert_eq!(verdict(|_| {}), Ok(()));
+    assert_eq!(verdict(|odd| odd.slot = 1 << 16), Ok(()));
+    let size = refused("spill slots of class Int have 131072 words, which is no power of two that can be");
+    assert_eq!(verdict(|odd| odd.slot = 1 << 17), size);
+    let size = refused("spill slots of class Int have 0 words, which is no power of two that can be");
+    assert_eq!(verdict(|odd| odd.slot = 0), size);
+    let frequency = refused("block2: every block has a frequency that is finite and not negative, or none has one");
+    assert_eq!(verdict(|odd| odd.frequencies[2] = f32::INFINITY), frequency);
+    assert_eq!(verdict(|odd| odd.frequencies[2] = f32::NAN), frequency);
+    assert_eq!(verdict(|odd| odd.frequencies[2] = -0.5), frequency);
+    assert_eq!(verdict(|odd| odd.frequencies[2] = -0.0), Ok(()));
+    let both = refused("inst3 in block1: it is both a branch and a return");
+    assert_eq!(verdict(|odd| odd.both = Some(Inst::new(3))), both);
 }
 
 #[test]

@@ -118,14 +118,10 @@ fn same_edges(func: &impl Function) -> Result<(), Error> {
     }
     forward.sort_unstable();
     backward.sort_unstable();
-    if forward == backward {
-        return Ok(());
-    }
     // Where the two sorted lists part, the lower edge is missing in the other.
-    let parting = forward.iter().zip(&backward).position(|(a, b)| a != b).unwrap_or(forward.len().min(backward.len()));
-    let edge = forward[parting..].first().into_iter().chain(backward[parting..].first()).min();
-    let &(from, to) = edge.unwrap_or(&(u32::MAX, u32::MAX));
-    if to as usize >= func.num_blocks() || from as usize >= func.num_blocks() {
+    let same = forward.iter().zip(&backward).take_while(|(one, other)| one == other).count();
+    let Some(&(from, to)) = forward.get(same).into_iter().chain(backward.get(same)).min() else { return Ok(()) };
+    if from as usize >= func.num_blocks() {
         return Err(Error::NoSuchBlock { from: Block(to), to: Block(from) });
     }
     Err(Error::EdgeMismatch { from: Block(from), to: Block(to) })
