@@ -111,6 +111,24 @@ fn reuse() {
     insta::assert_snapshot!(report);
 }
 
+/// Definitions of one value may take over one input, of several not.
+#[test]
+fn reuse_by_several_definitions_of_a_value() {
+    let verdict = |inst: &str| {
+        let mut problem = with(inst);
+        problem.func.multiple_defs = true;
+        validate(&problem.func, &problem.env).map_err(|error| error.to_string())
+    };
+    assert_eq!(verdict("op use v0i reg, def v5i reuse(0), def v5i reuse(0)"), Ok(()));
+    let error = Err("operand 2 of inst1: another definition reuses the same operand".to_owned());
+    assert_eq!(verdict("op use v0i reg, def v5i reuse(0), def v6i reuse(0)"), error);
+}
+
+#[test]
+fn one_register_for_two_in_turn() {
+    assert_eq!(verdict(&with("op use v0i fixed(p2i), def v5i any op use v1i fixed(p2i), def v6i fixed(p2i)")), "right");
+}
+
 /// Two values in one register, of every kind and at every step, and one value twice.
 #[test]
 fn one_register_for_two() {

@@ -5,6 +5,8 @@
 //! input, whatever the input; nothing recurses and nothing panics. (What a client's own methods do is their affair: only
 //! blocks, instructions and successors that exist are asked for.)
 
+mod claims;
+mod demand;
 mod graph;
 mod machine_env;
 mod operands;

@@ -1,5 +1,7 @@
 //! The operands of each instruction: can their constraints be met, each for itself and all together?
 
+use super::claims::Claims;
+use super::demand::{Demand, below, satisfiable};
 use crate::error::Error;
 use crate::ir::{
     Block, Function, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, RegClass,
@@ -249,96 +251,5 @@ impl Parts<'_> {
         };
         // Definitions of one value share a register only where that is allowed; elsewhere they are errors already.
         Some(Demand { vreg: op.vreg(), unfixed: fixed.is_none(), number: fixed.unwrap_or(limit) })
-    }
-}
-
-/// A register that a value must be in. Sorted, a value's fixed registers come before its other demands, and of these the
-/// narrowest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Demand {
-    vreg: VReg,
-    unfixed: bool,
-    /// The register's number, or the limit below which it must be.
-    number: u32,
-}
-
-fn below(limit: usize) -> u64 {
-    if limit >= 64 { !0 } else { (1 << limit) - 1 }
-}
-
-/// Can all demands be met at once by these registers?
-///
-/// Demands for one value share a register where they can. What remains are single registers and all registers below a
-/// limit; of any two such sets, one contains the other or they are disjoint. It is therefore enough (by Hall's theorem)
-/// that for each limit, no more is demanded below it than there is.
-fn satisfiable(demand: &mut Vec<Demand>, registers: u64) -> bool {
-    demand.sort_unstable();
-    demand.dedup();
-    // By the power of two that bounds it, how much is demanded below each limit.
-    let mut wanted = [0u32; 7];
-    let mut fixed = 0u64;
-    for same in demand.chunk_by(|a, b| a.vreg == b.vreg) {
-        for want in same.iter().filter(|want| !want.unfixed) {
-            // A register that is fixed for several values has been reported, unless they are there at different steps.
-            if fixed >> want.number & 1 == 0 {
-                fixed |= 1 << want.number;
-                wanted[(want.number + 1).next_power_of_two().ilog2() as usize] += 1;
-            }
-        }
-        // The value's narrowest limit takes care of its wider ones; a fixed register may take care of them all.
-        if let Some(narrowest) = same.iter().find(|want| want.unfixed)
-            && same.iter().all(|want| want.unfixed || want.number >= narrowest.number)
-        {
-            wanted[narrowest.number.ilog2() as usize] += 1;
-        }
-    }
-    let mut sum = 0;
-    wanted.iter().enumerate().all(|(level, &count)| {
-        sum += count;
-        sum <= (registers & below(1 << level)).count_ones()
-    })
-}
-
-/// Which values have which fixed registers in the instruction that was looked at last.
-struct Claims {
-    inst: Inst,
-    regs: PRegSet,
-    /// By register: the value of an early use, a late use, an early definition, a late definition.
-    owners: [[Option<VReg>; 4]; PReg::NUM_INDEX],
-}
-
-impl Claims {
-    fn new() -> Self {
-        Self { inst: Inst::invalid(), regs: PRegSet::empty(), owners: [[None; 4]; PReg::NUM_INDEX] }
-    }
-
-    /// Gives the register to an operand, unless another has it at the same time.
-    fn claim(&mut self, inst: Inst, reg: PReg, op: Operand, multiple_defs: bool) -> Result<(), ()> {
-        if self.inst != inst {
-            self.inst = inst;
-            self.regs = PRegSet::empty();
-        }
-        let owners = &mut self.owners[reg.index()];
-        if !self.regs.contains(reg) {
-            self.regs.add(reg);
-            *owners = [None; 4];
-        }
-        let [early_use, late_use, early_def, late_def] = *owners;
-        let other = |owner: Option<VReg>| owner.is_some_and(|owner| owner != op.vreg());
-        let other_def = |owner: Option<VReg>| if multiple_defs { other(owner) } else { owner.is_some() };
-        let (slot, clash) = match (op.kind(), op.pos()) {
-            (OperandKind::Use, OperandPos::Early) => (0, other(early_use) || other(late_use) || early_def.is_some()),
-            (OperandKind::Use, OperandPos::Late) => {
-                (1, other(early_use) || other(late_use) || early_def.is_some() || late_def.is_some())
-            }
-            (OperandKind::Def, OperandPos::Early) => {
-                (2, early_use.is_some() || late_use.is_some() || other_def(early_def) || other_def(late_def))
-            }
-            (OperandKind::Def, OperandPos::Late) => {
-                (3, late_use.is_some() || other_def(early_def) || other_def(late_def))
-            }
-        };
-        owners[slot] = Some(op.vreg());
-        if clash { Err(()) } else { Ok(()) }
     }
 }
