@@ -116,6 +116,12 @@ fn instructions(problem: &Problem, note: &mut impl FnMut(&'static str, bool)) {
     note("instruction: a value used three times", any(&|inst| repeated(inst, 3)));
     note("instruction: a branch defines", any(&|inst| inst.kind == InstKind::Branch && defines(inst)));
     note("instruction: a branch uses", any(&|inst| inst.kind == InstKind::Branch && !inst.operands.is_empty()));
+    let defined_twice = |inst: &regatta::InstData| {
+        let mut defs: Vec<_> = inst.operands.iter().filter(|op| op.kind() == OperandKind::Def).collect();
+        defs.sort_unstable_by_key(|op| op.vreg());
+        defs.windows(2).any(|pair| pair[0].vreg() == pair[1].vreg())
+    };
+    note("instruction: a value defined twice", any(&defined_twice));
     note("instruction: two definitions reuse", any(&|inst| reuses(inst) >= 2));
     note("instruction: 8 or more operands", any(&|inst| inst.operands.len() >= 8));
     note("function: labels for a debugger", !func.debug_labels.is_empty());

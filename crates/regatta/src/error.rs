@@ -249,3 +249,6 @@ pub(crate) mod range {
     pub(crate) const REST: &str = "the instruction behind its last belongs to no block";
     pub(crate) const FEW: &str = "there are fewer instructions than blocks";
 }
+
+/// What is wrong with operands, for [`Error::BadConstraint`], where the allocators and the validator say it.
+pub(crate) const APART: &str = "it defines a value that another operand defines in another place";

@@ -28,7 +28,7 @@ fn with(inst: &str) -> Problem {
           {inst}
           {}
         }}",
-        if inst.starts_with("ret") { "" } else { "ret" }
+        if inst.contains("ret") { "" } else { "ret" }
     ));
     problem.func.num_vregs = 20;
     problem
@@ -111,17 +111,41 @@ fn reuse() {
     insta::assert_snapshot!(report);
 }
 
-/// Definitions of one value may take over one input, of several not.
+/// Two definitions of one value, where an instruction may have them, in places of every kind.
 #[test]
-fn reuse_by_several_definitions_of_a_value() {
+fn one_value_for_two() {
+    let constraints = ["any", "reg", "stack", "limit(4)", "fixed(p2i)", "fixed(p5i)", "fixed(p9i)", "reuse(0)"];
+    let mut table = String::new();
+    for (n, one) in constraints.iter().enumerate() {
+        for other in &constraints[n..] {
+            for early in ["", "early "] {
+                let inst =
+                    format!("op use v0i reg, def v5i {one}, use v1i any, {early}def v5i {other} ret use v5i any");
+                let mut problem = with(&inst);
+                problem.func.multiple_defs = true;
+                writeln!(table, "{:10} {:16} {}", one, early.to_owned() + other, verdict(&problem))
+                    .expect("text grows");
+            }
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn several_values_for_one_input() {
     let verdict = |inst: &str| {
         let mut problem = with(inst);
         problem.func.multiple_defs = true;
-        validate(&problem.func, &problem.env).map_err(|error| error.to_string())
+        verdict(&problem)
     };
-    assert_eq!(verdict("op use v0i reg, def v5i reuse(0), def v5i reuse(0)"), Ok(()));
-    let error = Err("operand 2 of inst1: another definition reuses the same operand".to_owned());
+    assert_eq!(verdict("op use v0i reg, def v5i reuse(0), def v5i reuse(0)"), "right");
+    let error = "operand 2 of inst1: another definition reuses the same operand";
     assert_eq!(verdict("op use v0i reg, def v5i reuse(0), def v6i reuse(0)"), error);
+    let apart = "operand 3 of inst1: it defines a value that another operand defines in another place";
+    assert_eq!(verdict("op use v0i reg, use v1i reg, def v5i reuse(0), def v5i reuse(1)"), apart);
+    // A third definition must be where the first two are.
+    let apart = "operand 2 of inst1: it defines a value that another operand defines in another place";
+    assert_eq!(verdict("op def v5i any, def v5i fixed(p1i), def v5i fixed(p2i)"), apart);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! definition dominates; operands, each with a register set aside for it that would satisfy its constraint, so that every instruction
 //! has at least one solution. Everything follows from the choices of a [`Random`].
 
+mod again;
 mod flow;
 mod insts;
 mod machine;
@@ -112,6 +113,9 @@ pub fn generate(random: &Random, kind: Kind) -> Problem {
     }
     if random.chance(30) {
         add_labels(random, &mut func);
+    }
+    if random.chance(10) {
+        again::define_again(random, &machine, &mut func);
     }
     Problem { func, env: machine.env }
 }

@@ -139,6 +139,7 @@ impl BacktrackingAllocator {
             shape,
         };
         self.edits.run(on, &by, &self.places, &mut self.slots, output);
+        self.code.share_places(&mut output.allocs);
         output.num_spillslots = self.slots.words() as usize;
         if output.edits.len() > limits::MAX_EDITS {
             return Err(Error::TooLarge { what: "moves", limit: limits::MAX_EDITS });

@@ -231,6 +231,8 @@ pub(crate) struct Code {
     /// Does the block call?
     has_call: TypedVec<Block, bool>,
     recent_clobbers: [(PRegSet, ClobberSet); 2],
+    /// Definitions of a value that another operand of the same instruction, the second, defines for all of them.
+    defined_again: Vec<(OpIndex, OpIndex)>,
 }
 
 impl Code {
@@ -317,6 +319,13 @@ impl Code {
         let insts = self.insts.as_slice();
         output.inst_alloc_offsets.extend(insts[..insts.len() - 1].iter().map(|inst| inst.ops.0));
         output.debug_locations.clear();
+    }
+
+    /// Gives the places of definitions to others of the same value.
+    pub(crate) fn share_places(&self, allocs: &mut [Allocation]) {
+        for &(other, stands) in &self.defined_again {
+            allocs[other.index()] = allocs[stands.index()];
+        }
     }
 
     /// The classes that have values.

@@ -11,9 +11,9 @@ use super::{
     flag,
 };
 use crate::cfg::Graph;
-use crate::error::{Error, range};
+use crate::error::{APART, Error, range};
 use crate::ir::entity::EntityIndex;
-use crate::ir::{Block, Function, Inst, Machine, Operand, PRegSet, PerClass, RegClass, VReg};
+use crate::ir::{Block, Function, Inst, Machine, Operand, PRegSet, PerClass, RegClass, SeveralDefs, VReg};
 use crate::limits;
 use core::ops::Range;
 
@@ -69,7 +69,8 @@ impl Code {
                     let found = pack(&mut self.names, self.values.as_mut_slice(), ops, operands, block, inst);
                     flags = found as u8;
                     if found & (u32::from(PARTICULAR) | NO_VALUE | TWICE) != 0 {
-                        flags = self.second_look(machine, first, operands, found, inst)?;
+                        let again = func.allow_multiple_vreg_defs();
+                        flags = self.second_look(machine, first, operands, found, inst, again)?;
                     }
                     if operands.len() > few {
                         flags |= flag::HARD;
@@ -97,6 +98,7 @@ impl Code {
         self.names.reset(func.num_vregs(), machine);
         self.insts.set_len(func.num_insts() + 1, InstInfo::new(OpIndex::invalid(), NO_CLOBBERS, 0));
         self.values.clear();
+        self.defined_again.clear();
         self.clobber_sets.clear();
         self.clobber_sets.push([0; 3]);
         self.recent_clobbers = [(PRegSet::empty(), NO_CLOBBERS); 2];
@@ -149,7 +151,7 @@ impl Code {
         Ok(())
     }
 
-    /// Sees to what [`pack`] has taken note of in the operands of `inst`; returns the instruction's flags.
+    /// Sees to what [`pack`] has taken note of in the operands of `inst`; returns the instruction's flags. May it define a value again?
     #[inline(never)]
     fn second_look(
         &mut self,
@@ -158,6 +160,7 @@ impl Code {
         operands: &[Operand],
         found: u32,
         inst: Inst,
+        again: bool,
     ) -> Result<u8, Error> {
         let ops = &mut self.ops.as_mut_slice()[first..][..operands.len()];
         if found & NO_VALUE != 0 {
@@ -171,8 +174,12 @@ impl Code {
             }
         }
         if found & TWICE != 0 {
-            return Err(self.multiple_defs(operands, inst));
+            if !again || !self.are_defined_by(operands, inst) {
+                return Err(self.multiple_defs(operands, inst));
+            }
+            self.define_once(machine, first, operands, inst)?;
         }
+        let ops = &mut self.ops.as_mut_slice()[first..][..operands.len()];
         let mut flags = found as u8 & !PARTICULAR;
         for operand in 0..ops.len() {
             let op = ops[operand];
@@ -188,6 +195,33 @@ impl Code {
             }
         }
         Ok(flags | hard_together(flags))
+    }
+
+    /// Are all values that these operands define defined by `inst` alone?
+    #[cold]
+    fn are_defined_by(&self, operands: &[Operand], inst: Inst) -> bool {
+        let mut defs = operands.iter().filter(|operand| Form::of(**operand).flags & flag::DEFINES != 0);
+        defs.all(|def| self.names.known(def.vreg()).is_none_or(|value| self.values[value].inst == inst))
+    }
+
+    /// Of several definitions of a value by `inst`, the first stands for all of them.
+    #[cold]
+    fn define_once(&mut self, machine: &Machine, first: usize, operands: &[Operand], inst: Inst) -> Result<(), Error> {
+        let mut several = SeveralDefs::default();
+        let combined = several.combine(operands, machine);
+        let combined = combined.map_err(|operand| Error::BadConstraint { inst, operand, why: APART })?.to_vec();
+        for group in several.groups() {
+            let [(_, stands), others @ ..] = group else { continue };
+            let stands = *stands as usize;
+            let op = &mut self.ops[OpIndex::from_index(first + stands)];
+            *op = Form::of(combined[stands]).with(op.value);
+            for &(_, other) in others {
+                let other = OpIndex::from_index(first + other as usize);
+                self.ops[other] = Op { value: Value(0), ..IGNORED };
+                self.defined_again.push((other, OpIndex::from_index(first + stands)));
+            }
+        }
+        Ok(())
     }
 
     /// The error that an operand of `inst` defines a value once more.

@@ -86,10 +86,8 @@ pub trait Function {
         false
     }
 
-    /// May one instruction define the same virtual register several times? All such definitions get one location.
-    ///
-    /// The validator and the checker know what to make of an instruction that does; the algorithms do not yet, and refuse it
-    /// ([`crate::Error::MultipleDefs`]). (Cranelift says that it may, and does not.)
+    /// May one instruction define the same virtual register several times? All such definitions get one location, which must suit each of them:
+    /// if there is none, that is [`crate::Error::BadConstraint`].
     fn allow_multiple_vreg_defs(&self) -> bool {
         false
     }

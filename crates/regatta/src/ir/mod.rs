@@ -78,6 +78,7 @@ mod function;
 mod machine;
 mod operand;
 mod reg;
+mod several;
 
 pub use entity::{Block, EntityIndex, Inst, InstRange};
 pub use func::{BlockData, Frequency, Func, FuncBuilder, InstData, InstKind, Problem};
@@ -85,3 +86,4 @@ pub use function::Function;
 pub(crate) use machine::{Machine, PerClass};
 pub use operand::{Operand, OperandConstraint, OperandKind, OperandPos};
 pub use reg::{MachineEnv, PReg, PRegSet, PRegSetIter, RegClass, VReg};
+pub(crate) use several::SeveralDefs;

@@ -252,6 +252,11 @@ impl Operand {
         if self.bits >> POS_SHIFT & 1 == 0 { OperandPos::Early } else { OperandPos::Late }
     }
 
+    /// The same operand, to take effect early.
+    pub(crate) const fn made_early(self) -> Self {
+        Self { bits: self.bits & !(1 << POS_SHIFT) }
+    }
+
     /// Where the value must be. Encodings that are not assigned read as [`OperandConstraint::Any`].
     #[inline(always)]
     pub const fn constraint(self) -> OperandConstraint {

@@ -146,6 +146,7 @@ impl SsaAllocator {
             ..Stats::default()
         };
         self.edits.run(&input, &by, &mut self.slots, output)?;
+        self.code.share_places(&mut output.allocs);
         output.num_spillslots = self.slots.words() as usize;
         if output.num_spillslots > limits::MAX_SLOT_WORDS {
             return Err(Error::TooLarge { what: "words of spill slots", limit: limits::MAX_SLOT_WORDS });

@@ -2,10 +2,10 @@
 
 use super::claims::Claims;
 use super::demand::{Demand, below, satisfiable};
-use crate::error::Error;
+use crate::error::{APART, Error};
 use crate::ir::{
-    Block, Function, Inst, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet, RegClass,
-    VReg,
+    Block, Function, Inst, Machine, MachineEnv, Operand, OperandConstraint, OperandKind, OperandPos, PReg, PRegSet,
+    RegClass, SeveralDefs, VReg,
 };
 use crate::limits;
 use alloc::vec::Vec;
@@ -13,10 +13,12 @@ use alloc::vec::Vec;
 /// Checks that the machine has registers for parameters, and the operands of every instruction. `O(m log m)` in their number.
 pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error> {
     check_params(func, env)?;
+    let machine = Machine::new(env);
+    let mut several = SeveralDefs::default();
     let mut demand = Vec::new();
     let mut claims = Claims::new();
     for inst in (0..func.num_insts()).map(Inst::new) {
-        let parts = Parts {
+        let mut parts = Parts {
             inst,
             operands: func.inst_operands(inst),
             clobbers: func.inst_clobbers(inst),
@@ -29,6 +31,10 @@ pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error>
         }
         for n in 0..parts.operands.len() {
             parts.check_encoding(n)?;
+        }
+        if parts.multiple_defs {
+            let combined = several.combine(parts.operands, &machine);
+            parts.operands = combined.map_err(|operand| Error::BadConstraint { inst, operand, why: APART })?;
         }
         for n in 0..parts.operands.len() {
             parts.check_constraint(n)?;
