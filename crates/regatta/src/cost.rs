@@ -40,11 +40,11 @@ pub(crate) fn cost(func: &impl Function, machine: &Machine, flow: &FlowGraph, ou
         for inst in flow.graph.first(block).0..flow.graph.end(block).0 {
             let inst = Inst(inst);
             while let Some((_, Edit::Move { from, to })) = edits.next_if(|(point, _)| point.inst() <= inst) {
+                // One of the two is a register.
                 here += match (is_on_stack(*from), is_on_stack(*to)) {
-                    (false, false) => MOVE,
-                    (false, true) => STORE,
-                    (true, false) => LOAD,
-                    (true, true) => LOAD + STORE,
+                    (true, _) => LOAD,
+                    (_, true) => STORE,
+                    _ => MOVE,
                 };
                 write(*to);
             }
@@ -77,10 +77,10 @@ mod tests {
         b.branch(head, &[Operand::any_use(x)], &[(latch, &[]), (exit, &[])]);
         b.branch(latch, &[], &[(head, &[])]);
         b.ret(exit, &[Operand::reg_use(x)]);
-        let [p0, p1, p9] = [0, 1, 9].map(|number| PReg::new(number, RegClass::Int));
+        let [p0, p1, p2, p3, p9] = [0, 1, 2, 3, 9].map(|number| PReg::new(number, RegClass::Int));
         let mut env = MachineEnv { fixed_stack_slots: vec![p9], ..MachineEnv::default() };
         env.preferred_regs_by_class[0].add(p0);
-        env.non_preferred_regs_by_class[0].add(p1);
+        [p1, p2, p3].iter().for_each(|&reg| env.non_preferred_regs_by_class[0].add(reg));
         let func = b.finish();
         let reg = Allocation::reg;
         let slot = Allocation::stack(SpillSlot::new(0));
@@ -91,8 +91,9 @@ mod tests {
                 before(1, reg(p1), slot),    // a store, once
                 before(2, reg(p1), reg(p0)), // a move, in the loop
                 before(4, slot, reg(p0)),    // a load, after it
+                before(4, reg(p0), reg(p2)), // and a move
             ],
-            // A definition in p1, which is to be saved; a use on the stack, in the loop; a use in a register.
+            // A definition in p1, which is to be saved, as is p2; a use on the stack, in the loop; a use in a register.
             allocs: vec![reg(p1), reg(p9), reg(p0)],
             inst_alloc_offsets: vec![0, 1, 1, 2, 2],
             ..Output::default()
@@ -100,6 +101,6 @@ mod tests {
         let mut flow = FlowGraph::default();
         flow.run(&func).expect("right");
         let cost = cost(&func, &Machine::new(&env), &flow, &output);
-        assert!((cost - (1.0 + 10.0 * 0.2 + 4.0 + 10.0 * 2.0 + 5.0)).abs() < 1e-6, "{cost}");
+        assert!((cost - (1.0 + 10.0 * 0.2 + 4.0 + 0.2 + 10.0 * 2.0 + 2.0 * 5.0)).abs() < 1e-6, "{cost}");
     }
 }

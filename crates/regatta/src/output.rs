@@ -464,3 +464,66 @@ impl<'a> Iterator for OutputIter<'a> {
         Some(InstOrEdit::Inst(inst))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{FuncBuilder, Operand, RegClass};
+    use alloc::format;
+    use alloc::vec;
+
+    #[test]
+    fn places() {
+        let (reg, slot) = (PReg::new(3, RegClass::Float), SpillSlot::new(3));
+        assert_eq!(slot.plus(2), SpillSlot::new(5));
+        assert_eq!((slot.is_valid(), slot.is_invalid()), (true, false));
+        assert_eq!((SpillSlot::invalid().is_valid(), SpillSlot::invalid().is_invalid()), (false, true));
+        let is = |at: Allocation| [at.is_some(), at.is_none(), at.is_reg(), at.is_stack()];
+        assert_eq!(is(Allocation::reg(reg)), [true, false, true, false]);
+        assert_eq!(is(Allocation::stack(slot)), [true, false, false, true]);
+        assert_eq!(is(Allocation::none()), [false, true, false, false]);
+        let all = [Allocation::reg(reg), Allocation::stack(slot), Allocation::none()];
+        assert_eq!(format!("{all:?} {slot:?}"), "[p3f, stack3, none] stack3");
+    }
+
+    #[test]
+    fn points() {
+        let [before, after] = [ProgPoint::before, ProgPoint::after].map(|at| at(Inst::new(7)));
+        assert_eq!((before.next(), after.prev()), (after, before));
+        assert_eq!((after.next(), before.prev()), (ProgPoint::before(Inst::new(8)), ProgPoint::after(Inst::new(6))));
+        assert_eq!(format!("{before:?} {after:?}"), "before inst7 after inst7");
+    }
+
+    #[test]
+    fn registers_and_edits_of_a_block() {
+        let mut b = FuncBuilder::new();
+        let (first, second) = (b.block(&[]), b.block(&[]));
+        let x = b.vreg(RegClass::Int);
+        b.op(first, &[Operand::reg_def(x)]);
+        b.branch(first, &[], &[(second, &[])]);
+        b.ret(second, &[Operand::reg_use(x)]);
+        let func = b.finish();
+        let [p0, p1, p2] = [0, 1, 2].map(|number| PReg::new(number, RegClass::Int));
+        let moved = |from, to| Edit::Move { from: Allocation::reg(from), to: Allocation::reg(to) };
+        let output = Output {
+            edits: vec![
+                (ProgPoint::before(Inst::new(1)), moved(p0, p1)),
+                (ProgPoint::before(Inst::new(2)), moved(p1, p0)),
+            ],
+            allocs: vec![Allocation::reg(p0), Allocation::reg(p2)],
+            inst_alloc_offsets: vec![0, 1, 1],
+            ..Output::default()
+        };
+        // What is read is not written.
+        assert_eq!(output.written_regs(&func), PRegSet::empty().with(p0).with(p1));
+        let names = |block| -> vec::Vec<_> {
+            let named = |item| match item {
+                InstOrEdit::Inst(inst) => format!("{inst}"),
+                InstOrEdit::Edit(Edit::Move { from, to }) => format!("{from} to {to}"),
+            };
+            output.block_insts_and_edits(&func, block).map(named).collect()
+        };
+        assert_eq!(names(first), ["inst0", "p0i to p1i", "inst1"]);
+        assert_eq!(names(second), ["p1i to p0i", "inst2"]);
+    }
+}

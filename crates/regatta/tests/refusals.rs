@@ -36,7 +36,9 @@ fn with(inst: &str) -> Problem {
 
 fn verdict(problem: &Problem) -> String {
     if let Err(error) = validate(&problem.func, &problem.env) {
-        return error.to_string();
+        let words = error.to_string();
+        assert_eq!(error.inst().map(|inst| inst.to_string()), inst_in(&words), "{words}");
+        return words;
     }
     for algorithm in Algorithm::ALL {
         let output = match run(&problem.func, &problem.env, &Options { algorithm, ..Options::default() }) {
@@ -48,6 +50,15 @@ fn verdict(problem: &Problem) -> String {
         }
     }
     "right".to_owned()
+}
+
+/// The first instruction that these words name.
+fn inst_in(words: &str) -> Option<String> {
+    let mut names = words.match_indices("inst").map(|(at, name)| {
+        let number = words[at + name.len()..].chars().take_while(char::is_ascii_digit);
+        name.to_owned() + &number.collect::<String>()
+    });
+    names.find(|name| name != "inst")
 }
 
 /// What is said of each of these instructions, a line each.
