@@ -376,6 +376,33 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_and_names() {
+        let (inst, block) = (Inst::new(7), Block::new(7));
+        assert_eq!((inst.next(), inst.prev(), inst.raw_u32()), (Inst::new(8), Inst::new(6), 7));
+        assert_eq!((block.next(), block.prev(), block.raw_u32()), (Block::new(8), Block::new(6), 7));
+        assert_eq!(alloc::format!("{:?}", InstRange::new(inst, inst.next())), "inst7..inst8");
+    }
+
+    #[test]
+    fn a_list_grows_by_a_quarter() {
+        let mut list = alloc::vec![0u8; 100];
+        list.shrink_to_fit();
+        make_room(&mut list, 1);
+        assert_eq!(list.capacity(), 126);
+        make_room(&mut list, 26);
+        assert_eq!(list.capacity(), 126);
+        let mut typed: TypedVec<Block, u64> = TypedVec::new();
+        assert!(typed.is_empty());
+        typed.make_longer(3, 1);
+        typed.make_longer(2, 2);
+        assert_eq!((typed.as_slice(), alloc::format!("{typed:?}")), (&[1; 3][..], "[1, 1, 1]".into()));
+        assert_eq!(typed.heap_bytes() % 8, 0);
+        assert!(typed.heap_bytes() >= 24);
+        typed.clear();
+        assert!(typed.is_empty());
+    }
+
+    #[test]
     fn reset_forgets_what_was_there() {
         let mut v: TypedVec<Block, u8> = TypedVec::new();
         v.push(7);

@@ -403,6 +403,28 @@ mod tests {
             }
         }
 
+        /// A slot is taken exactly where its tenants are, however these lie beside one another.
+        #[test]
+        fn a_slot_is_free_where_none_of_its_tenants_is(tenants in prop::collection::vec(tenant(), 1..12), probe in tenant()) {
+            let mut slot = Slot::default();
+            let mut taken = [false; 128];
+            for (_, stretches) in &tenants {
+                let positions = || stretches.iter().flat_map(|s| s.from..=s.to);
+                let is_free = positions().all(|p| !taken[p as usize]);
+                prop_assert_eq!(slot.fits(stretches), is_free);
+                if is_free {
+                    positions().for_each(|p| taken[p as usize] = true);
+                    slot.add(stretches);
+                }
+            }
+            let is_free = probe.1.iter().flat_map(|s| s.from..=s.to).all(|p| !taken[p as usize]);
+            prop_assert_eq!(slot.fits(&probe.1), is_free);
+            let last = taken.iter().rposition(|&taken| taken);
+            prop_assert_eq!(Some(slot.end() as usize), last);
+            // In order, and apart.
+            prop_assert!(slot.taken.is_sorted_by(|a, b| a.to < b.from));
+        }
+
         #[test]
         fn single_stretches_need_as_many_slots_as_there_are_tenants_at_once(
             spans in prop::collection::vec((0u32..60, 0u32..20), 1..60),
@@ -417,6 +439,21 @@ mod tests {
                 .max();
             prop_assert_eq!(Some(pack(&tenants, shape).words() as usize), at_once);
         }
+    }
+
+    #[test]
+    fn who_may_share_takes_a_part_of_a_larger_slot_that_is_empty() {
+        let words = |shares| {
+            let mut slots = Slots::default();
+            slots.clear();
+            slots.add(RegClass::Float, 0, shares);
+            slots.add(RegClass::Int, 5, shares);
+            slots.add(RegClass::Int, 6, shares);
+            let stretches = [(0, 4), (5, 9), (6, 9)].map(|(from, to)| [Stretch { from, to }]);
+            slots.run(SlotShape { size: [1, 2, 2], named_by_last: false }, |tenant| &stretches[tenant]);
+            slots.words()
+        };
+        assert_eq!((words(true), words(false)), (2, 4));
     }
 
     #[test]
