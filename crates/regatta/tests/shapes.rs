@@ -2,8 +2,8 @@
 //! instructions.
 
 use regatta::{
-    Algorithm, Block, Edit, Error, FrequencyModel, Func, FuncBuilder, InstData, MachineEnv, Operand, Options, PReg,
-    PRegSet, RegClass, VReg, check, run,
+    Algorithm, Block, Edit, Error, FrequencyModel, Func, FuncBuilder, Function, Inst, InstData, InstRange, MachineEnv,
+    Operand, Options, PReg, PRegSet, Problem, RegClass, VReg, check, run,
 };
 
 fn env(registers: usize) -> MachineEnv {
@@ -104,6 +104,91 @@ fn blocks_in_any_order() {
         check::check(&problem.func, &problem.env, &output).expect("right");
         assert!(!output.debug_locations.is_empty());
     }
+}
+
+/// Behind a reference, a function says what it says itself.
+#[test]
+fn a_function_that_is_not_known_when_the_allocator_is_compiled() {
+    let problem = regatta::text::parse(
+        "machine { int preferred p0i, slot 1 float preferred p0f, slot 2 slots_named_by_last_word }
+        function multiple_defs {
+        block0 freq 1: op def v0i reg, def v0i any, def v1f reg
+          op def v2f reg clobbers p0i
+          branch -> block1(v0i)
+        block1(v3i) freq 2: op use v3i reg, use v2f any
+          branch -> block2, block3
+        block2 freq 7: op use v3i reg, use v1f reg clobbers p0i
+          branch -> block1(v0i)
+        block3 freq 1: ret use v0i reg
+        debug 7 v0i from inst1 to inst6
+        }",
+    );
+    let Problem { func, env } = problem.expect("well-formed").remove(0);
+    let behind: &dyn Function = &func;
+    for algorithm in Algorithm::ALL {
+        let options = Options { algorithm, validate: true, ..Options::default() };
+        let [direct, behind] = [run(&func, &env, &options), run(&behind, &env, &options)];
+        let direct = direct.expect("allocatable");
+        check::check(&func, &env, &direct).expect("right");
+        assert!(!direct.debug_locations.is_empty() && direct.num_spillslots > 3);
+        assert_eq!(behind, Ok(direct));
+    }
+}
+
+/// What a client need not say.
+#[test]
+fn a_function_that_says_no_more_than_it_must() {
+    struct Empty;
+    impl Function for Empty {
+        fn num_insts(&self) -> usize {
+            1
+        }
+        fn num_blocks(&self) -> usize {
+            1
+        }
+        fn entry_block(&self) -> Block {
+            Block::new(0)
+        }
+        fn block_insns(&self, _: Block) -> InstRange {
+            InstRange::new(Inst::new(0), Inst::new(1))
+        }
+        fn block_succs(&self, _: Block) -> &[Block] {
+            &[]
+        }
+        fn block_preds(&self, _: Block) -> &[Block] {
+            &[]
+        }
+        fn block_params(&self, _: Block) -> &[VReg] {
+            &[]
+        }
+        fn is_ret(&self, _: Inst) -> bool {
+            true
+        }
+        fn is_branch(&self, _: Inst) -> bool {
+            false
+        }
+        fn branch_blockparams(&self, _: Block, _: Inst, _: usize) -> &[VReg] {
+            &[]
+        }
+        fn inst_operands(&self, _: Inst) -> &[Operand] {
+            &[]
+        }
+        fn inst_clobbers(&self, _: Inst) -> PRegSet {
+            PRegSet::empty()
+        }
+        fn num_vregs(&self) -> usize {
+            0
+        }
+        fn spillslot_size(&self, _: RegClass) -> usize {
+            1
+        }
+    }
+    assert!(Empty.debug_value_labels().is_empty());
+    assert!(!Empty.multi_spillslot_named_by_last_slot());
+    assert!(!Empty.allow_multiple_vreg_defs());
+    assert_eq!(Empty.block_frequency(Block::new(0)), None);
+    check::validate(&Empty, &env(1)).expect("valid");
+    assert_eq!(run(&Empty, &env(1), &Options::default()).expect("allocatable").edits, []);
 }
 
 #[test]
