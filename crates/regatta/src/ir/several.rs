@@ -1,8 +1,8 @@
 //! Several definitions of one value by one instruction.
 //!
 //! Where a client allows it ([`super::Function::allow_multiple_vreg_defs`]), all of them get one location. So they are one definition that
-//! says everything which any of them says: it must be where all of them may be, and is there early if one of them is. What is said so by
-//! all of them alike is then said once for those who allocate, who make one of them and give its place to the others.
+//! says everything which any of them says: it must be where all of them may be, and is there early if one of them is. Here each of them is
+//! made to say all of that. The validator looks at the operands so; the allocators make the first definition, and give its place to the others.
 //!
 //! Finding them takes `O(m log m)` for `m` operands.
 
