@@ -214,3 +214,27 @@ fn more_operands_than_can_be_numbered() {
     assert!(matches!(ours(1 << 12), Some(RegAllocError::TooManyOperands)));
     assert!(ours((1 << 12) - 1).is_none(), "just so many");
 }
+
+#[test]
+fn a_value_defined_twice_by_one_instruction_is_wrong_where_that_is_not_allowed() {
+    let mut b = FuncBuilder::new();
+    let block = b.block(&[]);
+    let x = b.vreg(RegClass::Int);
+    b.op(block, &[Operand::any_def(x), Operand::reg_def(x)]);
+    b.ret(block, &[Operand::reg_use(x)]);
+    let mut func = b.finish();
+    assert_eq!(verdict(&func, 4, true), "SSA(v0i, Inst(0))");
+    func.multiple_defs = true;
+    let theirs = ra2::regalloc2::run(
+        &ra2::Adapter::new(&func),
+        &ra2::machine_env(&machine(4)),
+        &ra2::RegallocOptions::default(),
+    );
+    theirs.expect("allocatable");
+    for algorithm in [Algorithm::Ion, Algorithm::Fastalloc] {
+        let options = RegallocOptions { algorithm, validate_ssa: true, ..Default::default() };
+        let output = run(&Client(&func), &machine(4), &options).expect("allocatable");
+        let [one, other] = output.inst_allocs(Inst::new(0)) else { panic!("two operands") };
+        assert_eq!(one, other);
+    }
+}
