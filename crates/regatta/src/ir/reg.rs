@@ -473,6 +473,18 @@ mod tests {
     }
 
     #[test]
+    fn members_come_and_go() {
+        let [one, other] = [PReg::new(2, RegClass::Int), PReg::new(7, RegClass::Float)];
+        let mut set = PRegSet::empty().with(one).with(other);
+        assert_eq!(alloc::format!("{set:?} {set}"), "{p2i, p7f} {p2i, p7f}");
+        assert!(!set.is_empty(RegClass::Int) && !set.is_empty(RegClass::Float) && set.is_empty(RegClass::Vector));
+        set.remove(other);
+        assert_eq!(set, PRegSet::empty().with(one));
+        set.remove(one);
+        assert!(set.is_empty_all());
+    }
+
+    #[test]
     fn encodings_are_the_documented_ones() {
         assert_eq!(PReg::new(5, RegClass::Float).index(), 64 + 5);
         assert_eq!(VReg::new(7, RegClass::Vector).bits(), 7 << 2 | 2);
