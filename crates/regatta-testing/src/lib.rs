@@ -6,12 +6,14 @@
 //! | [`random`] | random functions that can be allocated, on random machines |
 //! | [`invalid`] | problems that are mostly invalid |
 //! | [`outputs`] | outputs that are mostly wrong |
+//! | [`claiming`] | a function that claims to be another than it is |
 //! | [`features`] | what generated functions have in them, and what they lack |
 //! | [`dataflow`] | which operands read something wrong, by the textbook |
 //! | [`interpret`] | a function and its allocation executed side by side |
 //! | [`reduce`] | a failing problem made small |
 //! | [`targets`] | the bodies of the fuzz targets |
 
+pub mod claiming;
 pub mod dataflow;
 pub mod families;
 pub mod features;

@@ -1,9 +1,9 @@
 //! What is too large is an error, with validation and without.
 
 use regatta::{
-    Algorithm, Block, Error, Func, FuncBuilder, Function, Inst, InstRange, MachineEnv, Operand, Options, PRegSet,
-    RegClass, VReg, limits, run,
+    Algorithm, Error, Func, FuncBuilder, Function, MachineEnv, Operand, Options, PRegSet, RegClass, VReg, limits, run,
 };
+use regatta_testing::claiming::Claiming;
 
 fn env() -> MachineEnv {
     let mut env = MachineEnv::default();
@@ -52,61 +52,9 @@ fn operands_of_an_instruction() {
     too_large(&small(limits::MAX_OPERANDS + 1), "operands of an instruction");
 }
 
-/// A function that claims another number of instructions, or another size of slots, than it has.
-struct Claiming {
-    func: Func,
-    insts: usize,
-    slot: usize,
-}
-
-impl Function for Claiming {
-    fn num_insts(&self) -> usize {
-        self.insts
-    }
-    fn num_blocks(&self) -> usize {
-        self.func.num_blocks()
-    }
-    fn entry_block(&self) -> Block {
-        self.func.entry_block()
-    }
-    fn block_insns(&self, block: Block) -> InstRange {
-        self.func.block_insns(block)
-    }
-    fn block_succs(&self, block: Block) -> &[Block] {
-        self.func.block_succs(block)
-    }
-    fn block_preds(&self, block: Block) -> &[Block] {
-        self.func.block_preds(block)
-    }
-    fn block_params(&self, block: Block) -> &[VReg] {
-        self.func.block_params(block)
-    }
-    fn is_ret(&self, inst: Inst) -> bool {
-        self.func.is_ret(inst)
-    }
-    fn is_branch(&self, inst: Inst) -> bool {
-        self.func.is_branch(inst)
-    }
-    fn branch_blockparams(&self, block: Block, inst: Inst, n: usize) -> &[VReg] {
-        self.func.branch_blockparams(block, inst, n)
-    }
-    fn inst_operands(&self, inst: Inst) -> &[Operand] {
-        self.func.inst_operands(inst)
-    }
-    fn inst_clobbers(&self, inst: Inst) -> PRegSet {
-        self.func.inst_clobbers(inst)
-    }
-    fn num_vregs(&self) -> usize {
-        self.func.num_vregs()
-    }
-    fn spillslot_size(&self, _: RegClass) -> usize {
-        self.slot
-    }
-}
-
 #[test]
 fn instructions() {
-    too_large(&Claiming { func: small(1), insts: limits::MAX_INSTS + 1, slot: 1 }, "instructions");
+    too_large(&Claiming { insts: limits::MAX_INSTS + 1, ..Claiming::new(small(1)) }, "instructions");
 }
 
 /// 300 values at once, each in a slot of 65,536 words.
@@ -120,5 +68,5 @@ fn words_of_spill_slots() {
     b.ret(block, &[]);
     let func = b.finish();
     let insts = func.insts.len();
-    too_large(&Claiming { func, insts, slot: 1 << 16 }, "words of spill slots");
+    too_large(&Claiming { insts, slot: 1 << 16, ..Claiming::new(func) }, "words of spill slots");
 }

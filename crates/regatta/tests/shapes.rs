@@ -2,8 +2,8 @@
 //! instructions.
 
 use regatta::{
-    Algorithm, Block, Edit, Error, FrequencyModel, Func, FuncBuilder, Function, Inst, InstData, InstRange, MachineEnv,
-    Operand, Options, PReg, PRegSet, Problem, RegClass, VReg, check, run,
+    Algorithm, Block, Edit, Error, FrequencyModel, Func, FuncBuilder, Function, InstData, MachineEnv, Operand, Options,
+    PReg, PRegSet, Problem, RegClass, VReg, check, run,
 };
 
 fn env(registers: usize) -> MachineEnv {
@@ -133,62 +133,6 @@ fn a_function_that_is_not_known_when_the_allocator_is_compiled() {
         assert!(!direct.debug_locations.is_empty() && direct.num_spillslots > 3);
         assert_eq!(behind, Ok(direct));
     }
-}
-
-/// What a client need not say.
-#[test]
-fn a_function_that_says_no_more_than_it_must() {
-    struct Empty;
-    impl Function for Empty {
-        fn num_insts(&self) -> usize {
-            1
-        }
-        fn num_blocks(&self) -> usize {
-            1
-        }
-        fn entry_block(&self) -> Block {
-            Block::new(0)
-        }
-        fn block_insns(&self, _: Block) -> InstRange {
-            InstRange::new(Inst::new(0), Inst::new(1))
-        }
-        fn block_succs(&self, _: Block) -> &[Block] {
-            &[]
-        }
-        fn block_preds(&self, _: Block) -> &[Block] {
-            &[]
-        }
-        fn block_params(&self, _: Block) -> &[VReg] {
-            &[]
-        }
-        fn is_ret(&self, _: Inst) -> bool {
-            true
-        }
-        fn is_branch(&self, _: Inst) -> bool {
-            false
-        }
-        fn branch_blockparams(&self, _: Block, _: Inst, _: usize) -> &[VReg] {
-            &[]
-        }
-        fn inst_operands(&self, _: Inst) -> &[Operand] {
-            &[]
-        }
-        fn inst_clobbers(&self, _: Inst) -> PRegSet {
-            PRegSet::empty()
-        }
-        fn num_vregs(&self) -> usize {
-            0
-        }
-        fn spillslot_size(&self, _: RegClass) -> usize {
-            1
-        }
-    }
-    assert!(Empty.debug_value_labels().is_empty());
-    assert!(!Empty.multi_spillslot_named_by_last_slot());
-    assert!(!Empty.allow_multiple_vreg_defs());
-    assert_eq!(Empty.block_frequency(Block::new(0)), None);
-    check::validate(&Empty, &env(1)).expect("valid");
-    assert_eq!(run(&Empty, &env(1), &Options::default()).expect("allocatable").edits, []);
 }
 
 #[test]

@@ -50,6 +50,7 @@ impl Code {
         insts: &mut [InstInfo],
     ) -> Result<(), Error> {
         let few = few_operands(machine);
+        let again = func.allow_multiple_vreg_defs();
         let mut next = 0;
         for index in 0..self.by_code_order.len() {
             let block = self.by_code_order[index];
@@ -69,7 +70,6 @@ impl Code {
                     let found = pack(&mut self.names, self.values.as_mut_slice(), ops, operands, block, inst);
                     flags = found as u8;
                     if found & (u32::from(PARTICULAR) | NO_VALUE | TWICE) != 0 {
-                        let again = func.allow_multiple_vreg_defs();
                         flags = self.second_look(machine, first, operands, found, inst, again)?;
                     }
                     if operands.len() > few {
@@ -174,8 +174,8 @@ impl Code {
             }
         }
         if found & TWICE != 0 {
-            if !again || !self.are_defined_by(operands, inst) {
-                return Err(self.multiple_defs(operands, inst));
+            if let Some(vreg) = self.wrongly_defined(operands, inst, again) {
+                return Err(Error::MultipleDefs { vreg, inst: Some(inst) });
             }
             self.define_once(machine, first, operands, inst)?;
         }
@@ -195,13 +195,6 @@ impl Code {
             }
         }
         Ok(flags | hard_together(flags))
-    }
-
-    /// Are all values that these operands define defined by `inst` alone?
-    #[cold]
-    fn are_defined_by(&self, operands: &[Operand], inst: Inst) -> bool {
-        let mut defs = operands.iter().filter(|operand| Form::of(**operand).flags & flag::DEFINES != 0);
-        defs.all(|def| self.names.known(def.vreg()).is_none_or(|value| self.values[value].inst == inst))
     }
 
     /// Of several definitions of a value by `inst`, the first stands for all of them.
@@ -224,17 +217,17 @@ impl Code {
         Ok(())
     }
 
-    /// The error that an operand of `inst` defines a value once more.
+    /// A value that an operand of `inst` defines once more than it may: `inst` itself may do so `again`, if that is allowed.
     #[cold]
-    fn multiple_defs(&self, operands: &[Operand], inst: Inst) -> Error {
+    fn wrongly_defined(&self, operands: &[Operand], inst: Inst, again: bool) -> Option<VReg> {
         let is_def = |operand: &Operand| Form::of(*operand).flags & flag::DEFINES != 0;
         let mut defs = operands.iter().enumerate().filter(|(_, operand)| is_def(operand));
-        let again = defs.find(|(index, operand)| {
-            let before = operands[..*index].iter().any(|o| is_def(o) && o.vreg() == operand.vreg());
-            before || self.names.known(operand.vreg()).is_some_and(|value| self.values[value].inst != inst)
+        let wrong = defs.find(|(index, operand)| {
+            let before = || operands[..*index].iter().any(|o| is_def(o) && o.vreg() == operand.vreg());
+            let by_another = self.names.known(operand.vreg()).is_some_and(|value| self.values[value].inst != inst);
+            by_another || !again && before()
         });
-        let vreg = again.map_or(VReg::new(VReg::MAX, RegClass::Int), |(_, operand)| operand.vreg());
-        Error::MultipleDefs { vreg, inst: Some(inst) }
+        wrong.map(|(_, operand)| operand.vreg())
     }
 
     /// An instruction of `block` with these operands clobbers registers. Returns what that adds to its other flags.

@@ -15,8 +15,8 @@ impl Claims {
         Self { inst: Inst::invalid(), regs: PRegSet::empty(), owners: [[None; 4]; PReg::NUM_INDEX] }
     }
 
-    /// Gives the register to an operand, unless another has it at the same time.
-    pub(super) fn claim(&mut self, inst: Inst, reg: PReg, op: Operand, multiple_defs: bool) -> Result<(), ()> {
+    /// Gives the register to an operand, unless one of another value has it at the same time, or one that does not go with it.
+    pub(super) fn claim(&mut self, inst: Inst, reg: PReg, op: Operand) -> Result<(), ()> {
         if self.inst != inst {
             self.inst = inst;
             self.regs = PRegSet::empty();
@@ -28,18 +28,15 @@ impl Claims {
         }
         let [early_use, late_use, early_def, late_def] = *owners;
         let other = |owner: Option<VReg>| owner.is_some_and(|owner| owner != op.vreg());
-        let other_def = |owner: Option<VReg>| if multiple_defs { other(owner) } else { owner.is_some() };
         let (slot, clash) = match (op.kind(), op.pos()) {
             (OperandKind::Use, OperandPos::Early) => (0, other(early_use) || other(late_use) || early_def.is_some()),
             (OperandKind::Use, OperandPos::Late) => {
                 (1, other(early_use) || other(late_use) || early_def.is_some() || late_def.is_some())
             }
             (OperandKind::Def, OperandPos::Early) => {
-                (2, early_use.is_some() || late_use.is_some() || other_def(early_def) || other_def(late_def))
+                (2, early_use.is_some() || late_use.is_some() || other(early_def) || other(late_def))
             }
-            (OperandKind::Def, OperandPos::Late) => {
-                (3, late_use.is_some() || other_def(early_def) || other_def(late_def))
-            }
+            (OperandKind::Def, OperandPos::Late) => (3, late_use.is_some() || other(early_def) || other(late_def)),
         };
         owners[slot] = Some(op.vreg());
         if clash { Err(()) } else { Ok(()) }

@@ -14,6 +14,8 @@ use alloc::vec::Vec;
 pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error> {
     check_params(func, env)?;
     let machine = Machine::new(env);
+    // (Elsewhere, no value is defined twice: that has been looked at.)
+    let may_define_again = func.allow_multiple_vreg_defs();
     let mut several = SeveralDefs::default();
     let mut demand = Vec::new();
     let mut claims = Claims::new();
@@ -22,7 +24,6 @@ pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error>
             inst,
             operands: func.inst_operands(inst),
             clobbers: func.inst_clobbers(inst),
-            multiple_defs: func.allow_multiple_vreg_defs(),
             ends_block: func.is_branch(inst) || func.is_ret(inst),
             env,
         };
@@ -32,7 +33,7 @@ pub(super) fn check(func: &impl Function, env: &MachineEnv) -> Result<(), Error>
         for n in 0..parts.operands.len() {
             parts.check_encoding(n)?;
         }
-        if parts.multiple_defs {
+        if may_define_again {
             let combined = several.combine(parts.operands, &machine);
             parts.operands = combined.map_err(|operand| Error::BadConstraint { inst, operand, why: APART })?;
         }
@@ -65,7 +66,6 @@ struct Parts<'a> {
     inst: Inst,
     operands: &'a [Operand],
     clobbers: PRegSet,
-    multiple_defs: bool,
     ends_block: bool,
     env: &'a MachineEnv,
 }
@@ -163,7 +163,7 @@ impl Parts<'_> {
             if let OperandConstraint::Reuse(input) = op.constraint()
                 && let Some(first) = reused_by.get_mut(input)
             {
-                if first.is_some() && !(self.multiple_defs && *first == Some(op.vreg())) {
+                if first.is_some_and(|first| first != op.vreg()) {
                     return self.bad(n, "another definition reuses the same operand");
                 }
                 *first = Some(op.vreg());
@@ -199,7 +199,7 @@ impl Parts<'_> {
                 if lasts && self.clobbers.contains(reg) {
                     return self.bad(n, "its register is clobbered by the instruction: take it out of the clobbers");
                 }
-                if claims.claim(self.inst, reg, op, self.multiple_defs).is_err() {
+                if claims.claim(self.inst, reg, op).is_err() {
                     return self.bad(n, "its register is another operand's at the same time");
                 }
             }
