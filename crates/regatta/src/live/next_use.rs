@@ -346,7 +346,7 @@ impl NextUses {
                 self.add_argument(start, param, arg);
             }
             end = self.listed;
-            self.wishes.clear_registers();
+            self.wishes.start_out(flow.loops.block_loop(block));
             if self.wishes.reach_back() {
                 self.wishes.inherit(self.lives.as_mut_slice(), to, params, args);
             }
@@ -398,7 +398,7 @@ impl NextUses {
         let length = flow.block_len(block);
         let Self { list, lives, live, wishes, .. } = self;
         let lives = lives.as_mut_slice();
-        wishes.clear_registers();
+        wishes.start_out(flow.loops.block_loop(block));
         for edge in flow.graph.succ_edges(block) {
             let to = flow.graph.edge(edge).to;
             let forward = !flow.is_back_edge(edge);
