@@ -12,6 +12,6 @@ mod within;
 pub(crate) use ahead::LookAhead;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use next_use::exit_penalty;
-pub(crate) use next_use::{DEAD, EXIT_PENALTY, FAR, LiveIn, NextUses};
+pub(crate) use next_use::{DEAD, EXIT_PENALTY, FAR, FROM_MEMORY, LiveIn, NextUses};
 pub(crate) use through::LoopLiveness;
 pub(crate) use within::{WITHIN_PENALTY, distance_within};

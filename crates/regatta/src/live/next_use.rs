@@ -36,6 +36,8 @@ use core::hint::select_unpredictable;
 pub(crate) const DEAD: u32 = u32::MAX;
 /// The distance of a use that is known to exist, but not where; and of one that memory serves as well.
 pub(crate) const FAR: u32 = 1 << 30;
+/// The position of the next use of a value that goes round a loop whose header has it in memory: until then, no register is of use to it.
+pub(crate) const FROM_MEMORY: u32 = FAR + 1;
 /// The position of the first use of a value that is only passed on, to a parameter that has been met before.
 const USED: u32 = u32::MAX - 1;
 /// What leaving a loop adds to a distance.

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::cfg::Loop;
 use crate::code::{Value, flag};
 use crate::ir::{Block, Inst};
-use crate::live::{DEAD, FAR, LiveIn};
+use crate::live::{DEAD, FAR, FROM_MEMORY, LiveIn};
 use crate::output::Allocation;
 
 impl Forward {
@@ -55,6 +55,9 @@ impl Forward {
         match goes_on_from {
             Some(from) => self.go_on_from(block, from),
             None => self.enter_block(on, block, header_of),
+        }
+        if let Some(of) = header_of {
+            self.expect_from_memory(on, of);
         }
     }
 
@@ -121,6 +124,17 @@ impl Forward {
         }
     }
 
+    /// The header of `of` has decided. What lives through the loop, but not in a register there, will be loaded in the next iteration whether or
+    /// not a register holds it at the end of this one.
+    fn expect_from_memory(&mut self, on: &Input<'_>, of: Loop) {
+        for &LiveIn { value, .. } in on.loops.live_through(of) {
+            let status = &mut self.status[value];
+            if status.held == 0 {
+                status.round = FROM_MEMORY;
+            }
+        }
+    }
+
     /// Closes the loops that `block` is not in.
     fn leave_loops(&mut self, on: &Input<'_>, block: Block) {
         while let Some(&(of, saved)) = self.open_loops.last() {
@@ -143,7 +157,7 @@ impl Forward {
         let status = self.status.as_mut_slice();
         for &LiveIn { value, distance } in live {
             let status = &mut status[value.index()];
-            status.next = status.round.min(FAR).min(distance + further + start);
+            status.next = status.round.min(FROM_MEMORY).min(distance + further + start);
             status.visit = visit;
         }
         for &param in on.code.params(block) {

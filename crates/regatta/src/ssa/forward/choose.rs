@@ -7,7 +7,7 @@ use super::registers::bit;
 use super::{Forward, InReg, Input, Memory, RELOAD_COST, STORE_COST};
 use crate::cfg::Loop;
 use crate::ir::Block;
-use crate::live::{DEAD, EXIT_PENALTY, WITHIN_PENALTY};
+use crate::live::{DEAD, EXIT_PENALTY, FROM_MEMORY, WITHIN_PENALTY};
 
 /// A parameter whose arguments are all in memory gets a register if its first use is at most so far away.
 const SOON: u32 = 16;
@@ -105,7 +105,7 @@ impl Forward {
             let status = &mut status[value.index()];
             let next_use = status.expect_at_entry(*visit);
             // (What is held has been settled, and with it its copies.)
-            if (next_use == DEAD) | (status.held != 0) {
+            if (next_use >= FROM_MEMORY) | (status.held != 0) {
                 continue;
             }
             let regs = bit(reg.hw_enc() as u8);

@@ -5,7 +5,6 @@ use super::inst::{Claims, Stuck, out_of_registers};
 use super::registers::{bit, preg};
 use super::{Forward, Input, Loc, LocalMove};
 use crate::code::{NO_REG, Op, OpIndex, Value, Want};
-use crate::live::DEAD;
 use crate::output::Allocation;
 use core::hint::select_unpredictable;
 
@@ -36,7 +35,7 @@ impl Forward {
             }
             let is_fixed = input.want == Want::Fixed;
             let wish = self.wish_of(op.value, op.hint);
-            let lives_on = self.status[input.value].next != DEAD;
+            let lives_on = self.status[input.value].is_wanted();
             let needed = claims.late[class] & bit(reg) != 0;
             if lives_on || needed {
                 let overwritten = claims.killed[class] | claims.reused[class] | claims.defined[class];

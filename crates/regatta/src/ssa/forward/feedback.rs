@@ -34,10 +34,10 @@ use crate::live::{EXIT_PENALTY, WITHIN_PENALTY};
 use alloc::vec::Vec;
 
 /// A loop is allocated again if what was lost, times the share that it is of the loop's cost, is at least so much for each instruction of the
-/// loop: what the work is expected to gain, in short, for what it takes. Over the corpus, cost is 0.9959 of what it was where only the share counted
-/// (7.5 %, and 40 % for a single value), for 4 to 5 % fewer instructions of the whole; over eight files captured elsewhere, 0.9958. 1.2 or 1.7 change cost by
-/// 0.1 % and instructions by 0.3 %; 2.6, measured when a share of 2 % was the least, gives 0.7 % more cost for 0.5 to 4 % fewer instructions.
-const WORTH: f32 = 1.5;
+/// loop: what the work is expected to gain, in short, for what it takes. 1.5 gives 1.0097 of the cost (over files captured elsewhere, 1.0011) for 1 to 4 % fewer
+/// instructions of the whole, 0.7 gives 0.9993 and 0.9991 for 0.3 to 0.5 % more. (Where only the share counted, 7.5 %, cost and instructions were both
+/// higher.)
+const WORTH: f32 = 0.85;
 
 /// How many blocks are looked at for a call that control meets each time round a loop.
 const CALL_SEARCH: u32 = 64;

@@ -212,7 +212,10 @@ impl Forward {
                     self.pick_or_spare(on, among, killed, value, NO_REG, 0)
                 } else {
                     match self.victim(on, class, among, killed) {
-                        Some(victim) if victim.next_use > next_use => {
+                        // (Not for a value in memory that is needed little sooner than one that is in none.)
+                        Some(victim)
+                            if victim.next_use > next_use && victim.away > self.seems_away(value, next_use) =>
+                        {
                             self.forget(on, class, victim.reg);
                             victim.reg
                         }

@@ -21,7 +21,7 @@ use super::state::Status;
 use super::{Forward, Input};
 use crate::code::{NO_REG, Op, Value};
 use crate::ir::Inst;
-use crate::live::DEAD;
+use crate::live::{DEAD, FROM_MEMORY};
 
 /// So many values at most are sent on their way for one definition: about as many as a call has arguments.
 const LONGEST_CHAIN: usize = 6;
@@ -30,9 +30,10 @@ const LONGEST_CHAIN: usize = 6;
 const USES: usize = 8;
 
 impl Forward {
-    /// If the register that `def`, which is wanted in `hint`, had best be made in holds a value that is to leave it in any case, moves that value there and then. The
-    /// move comes before the instruction: the registers that it has `read` so far are not free, though what is in them may die here, and what is
-    /// in those that it has `defined` does not exist yet. Returns which registers the definition had best keep out of if that value stays.
+    /// If the register that `def`, which is wanted in `hint`, had best be made in holds a value that is to leave it in any case, moves that value there and then, or
+    /// forgets it if no register is of use to it. The move comes before the instruction: the registers that it has `read` so far are not free, though what is in
+    /// them may die here, and what is in those that it has `defined` does not exist yet. Returns which registers the definition had best keep out of
+    /// if that value stays.
     #[inline(always)]
     pub(super) fn make_way(&mut self, on: &Input<'_>, def: &Op, hint: u8, read: u64, defined: u64) -> u64 {
         let wish = self.wish_of(def.value, hint);
@@ -48,6 +49,11 @@ impl Forward {
     #[inline(never)]
     fn make_way_in(&mut self, on: &Input<'_>, class: usize, wish: u8, for_param: Option<Value>, taken: u64) -> u64 {
         let there = self.regs.value(class, wish);
+        if self.status[there].next == FROM_MEMORY {
+            // It is in memory, and will be loaded from there if it is used again.
+            self.forget(on, class, wish);
+            return 0;
+        }
         if !self.is_needed_there(there, wish) {
             return 0;
         }

@@ -91,11 +91,14 @@ pub(super) fn lowest(mask: u64) -> u8 {
     mask.trailing_zeros() as u8
 }
 
-/// A victim for eviction, and the position of its next use ([`DEAD`] for a copy that can be dropped for free).
+/// A victim for eviction.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Victim {
     pub(super) reg: u8,
+    /// The position of its next use; [`DEAD`] for a copy that can be dropped for free.
     pub(super) next_use: u32,
+    /// How far away that seems: see [`Forward::seems_away`].
+    pub(super) away: u64,
 }
 
 impl Forward {
@@ -313,7 +316,7 @@ impl Forward {
     }
 
     /// Whom to evict from the registers `among`: a copy that is also in a register outside `killed`, else the value with the farthest
-    /// next use; one that is in memory already counts as [`STORED`] times as far. Never a value that this instruction still has to read.
+    /// next use, as it [seems](Self::seems_away). Never a value that this instruction still has to read.
     #[inline]
     pub(super) fn victim(&self, on: &Input<'_>, class: usize, among: u64, killed: u64) -> Option<Victim> {
         // The farthest distance so far, and below it 63 less the register's number: of equally far ones, the lowest register.
@@ -323,18 +326,23 @@ impl Forward {
             let status = &self.status[value];
             let elsewhere = status.held & !bit(reg) & !on.machine.stack[class];
             if elsewhere != 0 && (elsewhere & !killed != 0 || self.dies_here(on, value)) {
-                return Some(Victim { reg, next_use: DEAD });
+                return Some(Victim { reg, next_use: DEAD, away: u64::MAX });
             }
-            let in_memory = self.spills[value].memory != Memory::Never;
-            let away = u64::from(status.next.saturating_sub(self.pos)) * if in_memory { STORED } else { 1 };
-            let rank = away << 6 | u64::from(63 - reg);
+            let rank = self.seems_away(value, status.next) << 6 | u64::from(63 - reg);
             farthest = select_unpredictable(rank > farthest, rank, farthest);
         }
         // (Nothing is farther than not at all.)
         (farthest > 63).then(|| {
             let reg = 63 - (farthest & 63) as u8;
-            Victim { reg, next_use: self.status[self.regs.value(class, reg)].next }
+            Victim { reg, next_use: self.status[self.regs.value(class, reg)].next, away: farthest >> 6 }
         })
+    }
+
+    /// How far away the next use of `value` seems, which is at `next_use`: [`STORED`] times as far if it is in memory already.
+    #[inline(always)]
+    pub(super) fn seems_away(&self, value: Value, next_use: u32) -> u64 {
+        let in_memory = self.spills[value].memory != Memory::Never;
+        u64::from(next_use.saturating_sub(self.pos)) * if in_memory { STORED } else { 1 }
     }
 
     /// A register of `among` for `value`, by eviction if need be. `None` if the instruction itself needs all of them.

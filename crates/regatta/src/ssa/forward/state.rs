@@ -3,7 +3,7 @@
 use super::candidates::NO_CANDIDATE;
 use crate::code::{NO_REG, Value};
 use crate::ir::{Inst, PReg};
-use crate::live::DEAD;
+use crate::live::{DEAD, FROM_MEMORY};
 use crate::output::Allocation;
 use core::hint::select_unpredictable;
 
@@ -119,6 +119,12 @@ impl Status {
     pub(super) fn expect_at_entry(&mut self, visit: u32) -> u32 {
         self.next = select_unpredictable(self.visit == visit, self.next, self.round);
         self.next
+    }
+
+    /// Is it needed, and a register of use to it until then?
+    #[inline(always)]
+    pub(super) fn is_wanted(&self) -> bool {
+        self.next < FROM_MEMORY
     }
 
     /// If it is not needed any more, it leaves its registers: these. (Half of the values that are used are used no more: a branch would be

@@ -103,10 +103,10 @@ impl Forward {
             if there == op.value {
                 return Ok(true);
             }
-            if self.status[there].held == bit(op.reg) && self.status[there].next != DEAD {
+            if self.status[there].held == bit(op.reg) && self.status[there].is_wanted() {
                 return Ok(false);
             }
-            self.free(class, op.reg);
+            self.forget(on, class, op.reg);
         }
         let is_stack = on.machine.stack[class] & bit(op.reg) != 0;
         if is_stack && self.status[op.value].held & !on.machine.stack[class] == 0 {
