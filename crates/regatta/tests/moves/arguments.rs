@@ -116,3 +116,42 @@ fn of_two_ways_that_lead_to_arguments_in_one_register_the_one_without_a_call_bef
         assert_eq!(moves, 1, "{first} first");
     }
 }
+
+#[test]
+fn what_two_address_instructions_make_a_parameter_of_is_made_in_its_register() {
+    let places = moves(
+        "machine { int preferred p0i-p3i, slot 1 }
+        function {
+        block0:
+          op def v0i reg
+          branch use v0i reg -> block1, block2
+        block1:
+          op def v1i fixed(p2i)
+          branch -> block3(v1i)
+        block2:
+          op def v2i reg
+          op use v2i reg, def v3i reuse(0)
+          op use v3i reg, def v4i reuse(0)
+          branch -> block3(v4i)
+        block3(v5i):
+          ret use v5i reg
+        }",
+    );
+    assert!(places.is_empty(), "{places:?}");
+}
+
+#[test]
+fn what_the_next_block_wants_is_made_where_it_wants_it() {
+    let moves = num_moves(
+        "block0:
+          op def v0i reg
+          op def v1i reg
+          branch use v1i reg -> block1, block2
+        block1:
+          op use v0i fixed(p2i) clobbers p0i-p5i
+          ret
+        block2:
+          ret",
+    );
+    assert_eq!(moves, 0);
+}

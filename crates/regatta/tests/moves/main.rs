@@ -1,6 +1,7 @@
 //! Moves that the SSA allocator need not make. Each function is one where a slightly different choice costs more of them.
 
 mod arguments;
+mod memory;
 
 use regatta::{Algorithm, Edit, Options, check, run, text};
 
