@@ -325,14 +325,6 @@ impl Forward {
         }
     }
 
-    /// The same of `value` that is reloaded, should this be its first use.
-    #[inline]
-    pub(super) fn note_if_first_use(&mut self, on: &Input<'_>, value: Value) {
-        if on.rounds != 0 && on.code.values[value].is_param && self.pos == on.next_uses.first_use(value) {
-            self.note_unused_param(on, value);
-        }
-    }
-
     #[inline(never)]
     fn note_unused_param(&mut self, on: &Input<'_>, value: Value) {
         if self.spills[value].memory != Memory::Born

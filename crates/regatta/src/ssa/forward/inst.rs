@@ -287,7 +287,6 @@ impl Forward {
             if held != 0 {
                 Loc::reg(preg(class, lowest(held)))
             } else {
-                self.note_if_first_use(on, value);
                 self.note_reload(on, value, self.block, self.pos);
                 Loc::slot_of(value)
             }
