@@ -9,9 +9,8 @@
 //! attempt counts. What exactly a header leaves out is told in [`super::exclusions`]; when nothing more is to be learnt, it is tried with what was
 //! left out for nothing.
 //!
-//! Where control meets a call each time round, the header counts only on registers that survive the calls of loops within. Else the first
-//! attempt lets it count on all, though calls on some paths will take some of them. If that loses much, a cautious attempt, should it decide
-//! differently, counts only on those that survive; learning goes on from the better of the two.
+//! Where control meets a call each time round, the header counts only on registers that survive the calls of loops within. Else it counts on all, though
+//! calls on some paths will take some of them: what that loses is learnt.
 //!
 //! What is used behind loops within is a gamble: held at the header it may be spared a load each time round, or be lost in the loops within and
 //! have taken others' place. The first attempts take the gamble. When nothing more is to be learnt from these, a modest one does without,
@@ -21,7 +20,7 @@
 //! Loops are judged one by one, from the inside out: a loop learns while the loops around it are in their first attempt. When
 //! one of these is allocated again, the loops within keep what they have learnt.
 //!
-//! **Cost.** A block is allocated once, and for each loop around it at most `2 × rounds + 5` times more, and once more each time
+//! **Cost.** A block is allocated once, and for each loop around it at most `2 × rounds + 3` times more, and once more each time
 //! that values are let back in. Deep nests end sooner: what all loops of an outermost nest may spend is limited to [`BUDGET`] times its blocks.
 
 use super::exclusions::{Exclusions, Regained};
@@ -76,8 +75,6 @@ enum Attempt {
     Only,
     /// The first one.
     First,
-    /// One without counting on registers that calls take.
-    Cautious,
     /// One that does not hold for their sake what is used behind loops within.
     Modest,
     /// One that leaves out what was lost before; so many more may follow.
@@ -102,8 +99,6 @@ struct Nest {
     /// The cost of the loop around it so far.
     outer_cost: f32,
     best: (f32, Plan),
-    /// What the attempt before the cautious one says is to be left out, while that one runs.
-    learnt: Option<StateRange>,
     /// How many values were held for the sake of uses behind loops within; 0 once it has been tried without.
     num_far: u32,
     /// What the best attempt might let back in; nothing once that has been tried.
@@ -234,7 +229,6 @@ impl Forward {
             mark,
             outer_cost: core::mem::take(&mut self.nest_cost),
             best: (0.0, feedback.plans[of]),
-            learnt: None,
             num_far: 0,
             regained: None,
         });
@@ -282,9 +276,7 @@ impl Forward {
         let may_go_on = self.feedback.budget > 0 && attempt != Attempt::Learning(0);
         let frequency = on.flow.frequencies.of(on.flow.loops.header(of));
         let insts = on.flow.to_loop_end(of, on.flow.loops.header(of));
-        let learnt = if attempt == Attempt::Cautious && !is_best {
-            nest.learnt
-        } else if may_go_on && attempt != Attempt::Regaining && (attempt != Attempt::Modest || is_best) {
+        let learnt = if may_go_on && attempt != Attempt::Regaining && (attempt != Attempt::Modest || is_best) {
             self.learn(on, of, nest.mark.lost, plan.excluded, |lost| is_worth(lost, cost, insts))
         } else {
             None
@@ -305,13 +297,7 @@ impl Forward {
             return (!is_best).then_some((nest.best.1, Attempt::Last));
         };
         Some(match attempt {
-            Attempt::First | Attempt::Modest if !plan.cautious && self.caution_matters(on, of) => {
-                nest.learnt = Some(excluded);
-                (Plan { cautious: true, ..plan }, Attempt::Cautious)
-            }
             Attempt::First | Attempt::Modest => (Plan { excluded, ..plan }, Attempt::Learning(on.rounds - 1)),
-            // (What was learnt before has been learnt with the plan that is the best one.)
-            Attempt::Cautious => (Plan { excluded, ..nest.best.1 }, Attempt::Learning(on.rounds - 1)),
             Attempt::Learning(left) => (Plan { excluded, ..plan }, Attempt::Learning(left - 1)),
             Attempt::Only | Attempt::Regaining | Attempt::Last => return None,
         })

@@ -156,19 +156,6 @@ impl Forward {
             self.status[live.value].candidate_of = NO_CANDIDATE;
         }
     }
-
-    /// Would the header of `of` decide differently if it counted only on registers that survive the calls of the loops within?
-    pub(super) fn caution_matters(&self, on: &Input<'_>, of: Loop) -> bool {
-        let room = core::array::from_fn(|c| on.machine.allocatable[c].count_ones() as i32);
-        let reach = self.feedback.reach(of);
-        let left = |inner: Loop, cautious: bool| room_through(on, inner, room, cautious, reach).map(|left| left.max(0));
-        let may_be_looked_at_anew = |inner: Loop| {
-            let info = on.loops.loops[inner];
-            let is_roomy = (0..3).any(|c| info.pressure[c] as i32 <= room[c]);
-            info.has_call && (is_roomy || left(inner, true) != left(inner, false))
-        };
-        on.loops.inner(of).any(may_be_looked_at_anew)
-    }
 }
 
 /// How many of the values that are not used in the loop, but live through it, can keep their register. Used is what is nearer than `reach`.
