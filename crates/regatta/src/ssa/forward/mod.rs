@@ -96,6 +96,9 @@ const MOVE_COST: f32 = 0.2;
 const STORE_COST: f32 = 1.0;
 const RELOAD_COST: f32 = 4.0;
 
+/// Two-address instructions with more operands than this are not asked what their inputs become: each of their results might be an argument.
+const MOST_OPERANDS: usize = 16;
+
 /// A range of [`Forward::states`].
 type StateRange = (u32, u32);
 
@@ -292,6 +295,9 @@ impl Forward {
                 return;
             }
             let ops = &on.code.ops.as_slice()[on.code.op_range(inst)];
+            if ops.len() > MOST_OPERANDS {
+                return;
+            }
             let Some(op) = ops.iter().find(|op| op.value == made && op.want == Want::Reuse) else { return };
             let input = ops[usize::from(op.reg)];
             if input.next != DEAD || on.code.values[input.value].block != block {
