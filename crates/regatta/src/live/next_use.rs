@@ -199,7 +199,7 @@ impl NextUses {
     }
 
     /// Fills the results for `code`; also sets the hints and next uses of its operands. `careful`: are
-    /// wishes to reach beyond a block, and does it matter which registers had best be avoided?
+    /// wishes to be handed on from block to block, and does it matter which registers had best be avoided?
     pub(crate) fn run(&mut self, code: &mut Code, flow: &FlowGraph, machine: &Machine, careful: bool) {
         let (blocks, values) = (flow.graph.num_blocks(), code.values.len());
         self.limit = Self::list_limit(machine);

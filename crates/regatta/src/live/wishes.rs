@@ -69,7 +69,7 @@ pub(crate) struct Wishes {
     /// Those of `wanted` that an instruction behind the block wants.
     beyond: PerClass<u64>,
     inherited: Vec<(PReg, Value)>,
-    /// Do wishes reach beyond a block?
+    /// Are wishes handed on from block to block?
     careful: bool,
     block_range: TypedVec<Block, (u32, u32)>,
     /// The loop of the block that the walk is in.
@@ -86,7 +86,7 @@ pub(crate) struct Wishes {
 }
 
 impl Wishes {
-    /// Starts anew. `careful`: are there registers to avoid, and do wishes reach beyond a block?
+    /// Starts anew. `careful`: are there registers to avoid, and are wishes handed on from block to block?
     pub(super) fn reset(&mut self, insts: usize, blocks: usize, loops: usize, careful: bool) {
         self.careful = careful;
         self.avoid.set_len(if careful { insts } else { 0 }, [0; 3]);
@@ -112,7 +112,7 @@ impl Wishes {
         self.contested[of]
     }
 
-    /// Do wishes reach beyond a block?
+    /// Are wishes handed on from block to block?
     #[inline]
     pub(super) fn reach_back(&self) -> bool {
         self.careful

@@ -3,7 +3,7 @@
 mod arguments;
 mod memory;
 
-use regatta::{Algorithm, Edit, Options, check, run, text};
+use regatta::{Algorithm, Edit, Options, Output, check, run, text};
 
 /// The moves in the blocks' order of the code, as the quick setting makes them: for each, the number of the instruction that it is next to.
 /// (The thorough one needs no memory either.)
@@ -13,12 +13,19 @@ fn moves(function: &str) -> Vec<usize> {
     moves_by(Algorithm::Quick, function)
 }
 
+/// What the allocator makes of the function, checked.
 #[track_caller]
-fn moves_by(algorithm: Algorithm, function: &str) -> Vec<usize> {
+fn allocated(algorithm: Algorithm, function: &str) -> Output {
     let problem = text::parse(function).expect("well-formed").remove(0);
     let options = Options { algorithm, ..Options::default() };
     let output = run(&problem.func, &problem.env, &options).expect("allocatable");
     check::check(&problem.func, &problem.env, &output).expect("correct");
+    output
+}
+
+#[track_caller]
+fn moves_by(algorithm: Algorithm, function: &str) -> Vec<usize> {
+    let output = allocated(algorithm, function);
     let in_registers = |edit: &Edit| matches!(edit, Edit::Move { from, to } if from.is_reg() && to.is_reg());
     assert!(output.edits.iter().all(|(_, edit)| in_registers(edit)), "{algorithm:?} uses memory");
     output.edits.iter().map(|(point, _)| point.inst().index()).collect()

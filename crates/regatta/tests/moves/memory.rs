@@ -1,6 +1,7 @@
 //! What a loop has in memory.
 
-use regatta::{Algorithm, Edit, Options, check, run, text};
+use super::allocated;
+use regatta::{Algorithm, Edit};
 
 /// In a loop with one value too many, one is in memory. Where that is loaded, a parameter's register may be free; but the parameter's next argument is
 /// made there nevertheless, and what has been loaded is gone: the next iteration loads it in any case.
@@ -26,11 +27,8 @@ fn what_a_loop_has_in_memory_makes_way_for_its_parameters() {
         block3:
           ret use v6i reg, use v7i reg
         }";
-    let problem = text::parse(function).expect("well-formed").remove(0);
     for algorithm in [Algorithm::Quick, Algorithm::Thorough] {
-        let options = Options { algorithm, ..Options::default() };
-        let output = run(&problem.func, &problem.env, &options).expect("allocatable");
-        check::check(&problem.func, &problem.env, &output).expect("correct");
+        let output = allocated(algorithm, function);
         let is_load = |edit: &Edit| matches!(edit, Edit::Move { from, .. } if from.is_stack());
         assert!(output.edits.iter().any(|(_, edit)| is_load(edit)), "{algorithm:?} finds room for all");
         let moves = output.edits.iter().filter(|(_, Edit::Move { from, to })| from.is_reg() && to.is_reg());

@@ -4,7 +4,7 @@
 //! comes, if it lives so long, and often it is known where to: into a register that survives the calls that it lives across, or into the
 //! argument's register that it is itself wanted in, which may take sending someone else on his way first; or into the register of the
 //! parameter that it becomes. Then it leaves at once: one move now, rather than one now and another later, to bring the definition to
-//! where it is wanted.
+//! where it is wanted. What goes round a loop in memory does not even leave: it is forgotten.
 //!
 //! If it cannot leave, since its parameter's register is free behind the instruction only, the definition had best not take that one: both would have to change
 //! places on the edge, which is one move more than for either to go where it is wanted by itself.

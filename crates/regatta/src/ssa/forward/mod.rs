@@ -12,7 +12,7 @@
 //!   are recorded; the moves on the edges follow from them later.
 //! - **Next uses** (`block`) are positions. Those of what is live into a block, and used in it, are set when the walk comes there; a value in a
 //!   register of which the block knows nothing is needed by way of a back edge, or not at all. By way of a back edge to a header that has it
-//!   in memory, a register is of no use to it: it is the first to go, and nobody makes way for it. Nothing is reset behind the block: a
+//!   in memory, a register is of no use to it: it is the first to go, and definitions take its place. Nothing is reset behind the block: a
 //!   number tells on which visit a next use was set.
 //! - **Instructions** (`inst`) bring their uses into registers, save values from registers that the instruction overwrites, and
 //!   place their definitions (`defs`, `make_way`). `before` is kept for instructions that need nearly all registers, whose first attempt may fail.
